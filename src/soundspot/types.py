@@ -44,7 +44,9 @@ class Clip:
 
     def __post_init__(self) -> None:
         if self.image is not None and self.video is not None:
-            raise UserError(f"clip {self.id}: expected one picture, got image={self.image} and video={self.video}; give one")
+            raise UserError(
+                f"clip {self.id}: expected one picture, got image={self.image} and video={self.video}; give one"
+            )
         if self.time_seconds is not None and self.video is None:
             raise UserError(f"clip {self.id}: time_seconds={self.time_seconds} without a video; give the video")
 
@@ -60,6 +62,8 @@ class Target:
     """A class a box, where the data set gives one; else empty."""
     mask: Path | npt.NDArray[np.bool_] | None = None
     """(H, W) of the whole frame, true where the sounding object is; or a picture file of it."""
+    objects: Path | None = None
+    """(H, W) picture of numbers: which object of the scene, sounding or not, is seen at each pixel; 0 is none."""
     consensus: int = 1
     """How many boxes must agree for full weight: a cell's weight is min(1, boxes there / consensus)."""
     labels: tuple[str, ...] = ()

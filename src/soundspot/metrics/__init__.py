@@ -1,0 +1,42 @@
+"""Metrics as functions of arrays: no state, no torch, no file reading; the published form is the default."""
+
+from soundspot.metrics.areas import claimed, top_exactly, top_more_than
+from soundspot.metrics.detection import (
+    auroc,
+    average_precision,
+    average_precision_slavc,
+    curve,
+    f1_list_slavc,
+    max_f1,
+    max_f1_slavc,
+)
+from soundspot.metrics.maps import confidence_max, confidence_top_quarter, enlarge, stretch
+from soundspot.metrics.overlap import auc, ciou, group_of_name, iauc, iiou, pointing, size_bin, success_rate
+from soundspot.metrics.truth import boxes_to_weights, mask_to_weights
+
+__all__ = [
+    "auc",
+    "auroc",
+    "average_precision",
+    "average_precision_slavc",
+    "boxes_to_weights",
+    "ciou",
+    "claimed",
+    "confidence_max",
+    "confidence_top_quarter",
+    "curve",
+    "enlarge",
+    "f1_list_slavc",
+    "group_of_name",
+    "iauc",
+    "iiou",
+    "mask_to_weights",
+    "max_f1",
+    "max_f1_slavc",
+    "pointing",
+    "size_bin",
+    "stretch",
+    "success_rate",
+    "top_exactly",
+    "top_more_than",
+]

@@ -1,0 +1,40 @@
+# make demo   sets itself up, then: where does the sound of a film come from, and how good is the answer on scenes with known truth
+# make test   sets itself up, then runs every test
+PYTHON ?= python3
+VENV ?= .venv
+OUT ?= out
+FILM ?= $(OUT)/film/film.mp4
+SCENES ?= 60
+BIN := $(VENV)/bin
+
+.PHONY: demo test clean
+
+$(VENV)/.soundspot: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.soundspot-dev: $(VENV)/.soundspot
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+$(OUT)/film/film.mp4: | $(VENV)/.soundspot
+	$(BIN)/soundspot samples film --root $(OUT)/film
+
+$(OUT)/scenes/dataset.json: | $(VENV)/.soundspot
+	$(BIN)/soundspot samples stamps --root $(OUT)/scenes --scenes $(SCENES)
+
+demo: $(VENV)/.soundspot $(FILM) $(OUT)/scenes/dataset.json
+	$(BIN)/soundspot weights fetch
+	$(BIN)/soundspot localize "$(FILM)" --out $(OUT)/demo
+	$(BIN)/soundspot predict default samples --root $(OUT)/scenes --out $(OUT)/scenes.safetensors
+	$(BIN)/soundspot score $(OUT)/scenes.safetensors --benchmark samples --annotations $(OUT)/scenes
+
+test: $(VENV)/.soundspot-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q
+
+clean:
+	rm -rf $(OUT) $(VENV)

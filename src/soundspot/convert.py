@@ -1,0 +1,136 @@
+"""Bring published checkpoints in: a PyTorch file of the authors becomes a weights file of soundspot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soundspot.lookup import find
+from soundspot.tensors import flat_state, read_published, sha256, without_prefixes, write_safetensors
+from soundspot.types import UserError
+from soundspot.weights import save
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from soundspot.methods.base import Option
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a published code names its tensors."""
+
+    source: str
+    licence: str
+    rename: Callable[[str], str]
+    """Their name -> ours."""
+    dead: str = r"(?!)"
+    """Pattern of tensors that their network holds but never uses."""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What came of a published file."""
+
+    path: Path
+    tensors: int
+    dead: tuple[str, ...]
+    """Names left out, because the published network never uses them."""
+    source_sha256: str
+
+
+def _one_branch(name: str) -> str:
+    name = re.sub(r"^imgnet\.", "image.net.", name)
+    name = re.sub(r"^audnet\.", "audio.net.", name)
+    name = re.sub(r"^img_proj\.", "image_head.", name)
+    return re.sub(r"^aud_proj\.", "audio_head.", name)
+
+
+def _two_branches(name: str) -> str:
+    branch = "teacher." if name.startswith("momentum_") else "online."
+    name = _one_branch(name.removeprefix("momentum_"))
+    for number, space in (("1", "avc"), ("2", "loc")):
+        name = re.sub(rf"^img_proj{number}\.", f"image_heads.{space}.", name)
+        name = re.sub(rf"^aud_proj{number}\.", f"audio_heads.{space}.", name)
+    return branch + name
+
+
+def _lvs(name: str) -> str:
+    return _one_branch(re.sub(r"^audnet\.conv1_a\.", "audnet.conv1.", name))
+
+
+_LICENCE = "of the weights: not stated by the authors; of the code they come with: Apache-2.0"
+LAYOUTS = {
+    "ez_vsl": Layout("stoneMo/EZ-VSL", _LICENCE, _one_branch),
+    "slavc": Layout("stoneMo/SLAVC", _LICENCE, _two_branches),
+    "lvs": Layout(
+        "hche11/Localizing-Visual-Sounds-the-Hard-Way",
+        _LICENCE,
+        _lvs,
+        dead=r"(imgnet|audnet)\.(fc|conv1_flow)\.|imgnet\.conv1_a\.|audnet\.conv1\.",
+    ),
+}
+"""Published layouts, by the method that reads them."""
+
+
+def convert(path: Path | str, method: str, out: Path | str, **options: Option) -> Conversion:
+    """Write the authors' checkpoint `path` as weights of `method` ("ez_vsl", "slavc", "lvs", or "backbone").
+
+    The file is opened without running code from it. Every tensor must find its place or be known as dead, and
+    every tensor of the method must be there: UserError otherwise. "backbone" takes any flat state dict (torchvision's
+    .pth files) and keeps its names; the result goes into the options init_image and init_audio.
+    """
+    path, out = Path(path), Path(out)
+    if method == "backbone":
+        return _backbone(path, out)
+    layout = find(LAYOUTS, method, "published layout")
+    state = without_prefixes(flat_state(read_published(path), path))
+    dead = tuple(sorted(name for name in state if re.match(layout.dead, name)))
+    tensors = {layout.rename(name): value for name, value in state.items() if name not in dead}
+    digest = sha256(path)
+    _write(path, method, tensors, out, options, _header(layout.source, layout.licence, path, digest))
+    return Conversion(out, len(tensors), dead, digest)
+
+
+def _backbone(path: Path, out: Path) -> Conversion:
+    tensors = without_prefixes(flat_state(read_published(path), path))
+    digest = sha256(path)
+    write_safetensors(out, tensors, _header("not stated", "not stated", path, digest))
+    return Conversion(out, len(tensors), (), digest)
+
+
+def _header(source: str, licence: str, path: Path, digest: str) -> dict[str, str]:
+    return {"source": f"{source}, {path.name} sha256:{digest}", "licence": licence}
+
+
+def _write(
+    path: Path,
+    name: str,
+    tensors: Mapping[str, Tensor],
+    out: Path,
+    options: Mapping[str, Option],
+    header: Mapping[str, str],
+) -> None:
+    """Put the tensors into the method and save it."""
+    import torch
+
+    from soundspot.methods import build
+
+    with torch.random.fork_rng(devices=[]):
+        method = build(name, **options)
+    wanted = method.state_dict()
+    extra = sorted(tensors.keys() - wanted.keys())
+    lacking = sorted(wanted.keys() - tensors.keys())
+    shapes = sorted(key for key in wanted.keys() & tensors.keys() if wanted[key].shape != tensors[key].shape)
+    if extra or lacking or shapes:
+        raise UserError(
+            f"{path}: expected a checkpoint of {name}, got {len(extra)} unknown, {len(lacking)} lacking and "
+            f"{len(shapes)} tensors of another shape, such as {', '.join((extra + lacking + shapes)[:3])}; "
+            "name the method that the file is of"
+        )
+    method.load_state_dict(dict(tensors))
+    method.initial = dict.fromkeys(method.initial, "as published")
+    save(method, out, header)

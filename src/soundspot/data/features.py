@@ -1,0 +1,125 @@
+"""Training on what frozen encoders say: every clip passes them once, and each epoch reads the kept features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from soundspot.data.loader import LoadedClip, split_missing
+from soundspot.data.training import Draws, Plan, TrainingSet, augment
+from soundspot.types import Batch, Clip, Inputs, Missing, UserError
+
+if TYPE_CHECKING:
+    from soundspot.methods.base import Method
+
+UNMOVED = Draws(top=0.5, left=0.5, flip=1.0, moment=0.5)
+"""Kept features are of one view: the middle crop, not mirrored."""
+BATCH_SIZE = 16
+"""Clips that pass the frozen parts together."""
+
+
+@dataclass(frozen=True)
+class KeptStack:
+    """Clips as their frozen features, in the place of a Stack of pictures and sounds."""
+
+    features: Mapping[str, Tensor]
+    """By name, (B, ...)."""
+    clips: tuple[Clip, ...]
+
+    def first(self, count: int) -> KeptStack:
+        """The first `count` clips."""
+        return KeptStack({name: value[:count] for name, value in self.features.items()}, self.clips[:count])
+
+    def to_batch(self, _: Inputs, device: torch.device | str) -> Batch:
+        """The features as a batch's extra tensors; picture and sound are there in name only."""
+        size = len(self.clips)
+        moved = {name: value.to(device).float() for name, value in self.features.items()}
+        return Batch(
+            image=torch.empty(size, 3, 0, 0, device=device),
+            audio=torch.empty(size, 1, 0, 0, device=device),
+            clip_ids=tuple(clip.id for clip in self.clips),
+            labels=tuple(clip.labels for clip in self.clips),
+            mask=moved.pop("mask", None),
+            extra=moved,
+        )
+
+
+class KeptFeatures:
+    """The frozen features of a training set, in memory: half precision, areas as bytes."""
+
+    def __init__(self, training: TrainingSet, method: Method, device: torch.device | str, num_workers: int = 0) -> None:
+        self.pairs = training.pairs
+        self.missing: dict[int, Missing] = {}
+        self.place: dict[int, int] = {}
+        """Where a clip's features stand, by the clip's index."""
+        parts: dict[str, list[Tensor]] = {}
+        was_training = method.training
+        method.eval()
+        for indices, (stacks, missing) in zip(_chunks(len(self.pairs)), _fetch(training, num_workers), strict=True):
+            numbers = {self.pairs[index][0].id: index for index in indices}
+            self.missing.update({numbers[entry.clip_id]: entry for entry in missing})
+            for stacked in stacks:
+                batch = stacked.to_batch(method.inputs, device)
+                features = method.frozen(batch)
+                if not features:
+                    raise UserError("expected cache=memory or off: this method has no frozen parts to keep features of")
+                for name, value in {**features, **batch.extra}.items():
+                    parts.setdefault(name, []).append(value.half().cpu())
+                if batch.mask is not None:
+                    parts.setdefault("mask", []).append(batch.mask.half().cpu())
+                for clip in stacked.clips:
+                    self.place[numbers[clip.id]] = len(self.place)
+        method.train(was_training)
+        self.features = {name: torch.cat(values) for name, values in parts.items()}
+
+    def batches(
+        self, plan: Plan, epochs: int, first_epoch: int, first_step: int
+    ) -> Iterator[tuple[Sequence[KeptStack], list[Missing]]]:
+        """All batches from a step of an epoch to the end of the run, in the plan's order."""
+        for epoch in range(first_epoch, epochs):
+            for step in plan.steps(epoch)[first_step if epoch == first_epoch else 0 :]:
+                for indices in step:
+                    yield self._stack(indices), [self.missing[index] for index in indices if index in self.missing]
+
+    def _stack(self, indices: Sequence[int]) -> list[KeptStack]:
+        there = [index for index in indices if index in self.place]
+        if not there:
+            return []
+        rows = torch.tensor([self.place[index] for index in there])
+        clips = tuple(self.pairs[index][0] for index in there)
+        return [KeptStack({name: value[rows] for name, value in self.features.items()}, clips)]
+
+
+class _Unmoved(Dataset[tuple[Clip, LoadedClip] | Missing]):
+    """The clips of a training set as they are, in order."""
+
+    def __init__(self, training: TrainingSet) -> None:
+        self.training = training
+
+    def __len__(self) -> int:
+        return len(self.training.pairs)
+
+    def __getitem__(self, index: int) -> tuple[Clip, LoadedClip] | Missing:
+        decoded = self.training.decoded(index, UNMOVED)
+        if isinstance(decoded, Missing):
+            return decoded
+        return self.training.pairs[index][0], augment(decoded, self.training.inputs, UNMOVED)
+
+
+def _fetch(training: TrainingSet, num_workers: int) -> DataLoader:
+    return DataLoader(
+        _Unmoved(training),
+        batch_size=BATCH_SIZE,
+        num_workers=num_workers,
+        collate_fn=split_missing,
+        generator=torch.Generator(),
+    )
+
+
+def _chunks(count: int) -> list[range]:
+    return [range(start, min(start + BATCH_SIZE, count)) for start in range(0, count, BATCH_SIZE)]

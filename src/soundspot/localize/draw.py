@@ -1,0 +1,141 @@
+"""Pictures for eyes: heat over a frame, the strip that shows a whole film, captions, one summary picture."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from soundspot.localize.timeline import Moment, Timeline, Verdict
+
+Picture = npt.NDArray[np.uint8]
+
+# Dark to bright in even steps of perceived lightness, readable with every kind of colour vision.
+_HEAT_ANCHORS = [(0, 0, 4), (31, 12, 72), (85, 15, 109), (136, 34, 106), (186, 54, 85), (227, 89, 51), (249, 140, 10),
+                 (249, 201, 50), (252, 255, 164)]  # fmt: skip
+VERDICT_COLOURS: dict[Verdict | None, tuple[int, int, int]] = {
+    "on-screen": (230, 159, 0),
+    "off-screen": (86, 180, 233),
+    "silent": (110, 110, 110),
+    None: (200, 200, 200),
+}
+PANEL_BACKGROUND = (18, 18, 22)
+OPACITY = 0.6
+
+
+@functools.cache
+def _palette() -> npt.NDArray[np.float32]:
+    """(256, 3) colours of heat 0..1."""
+    anchors = np.array(_HEAT_ANCHORS, dtype=np.float32)
+    places = np.linspace(0, 255, len(anchors))
+    return np.stack([np.interp(np.arange(256), places, anchors[:, c]) for c in range(3)], axis=1).astype(np.float32)
+
+
+@functools.cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size=size)
+
+
+def enlarge(heat: npt.NDArray[np.float32], height: int, width: int) -> npt.NDArray[np.float32]:
+    """(h, w) -> (height, width), smooth, kept in 0..1."""
+    large = Image.fromarray(heat.astype(np.float32), mode="F").resize((width, height), Image.Resampling.BICUBIC)
+    return np.clip(np.asarray(large), 0.0, 1.0)
+
+
+def overlay(frame: Picture, heat: npt.NDArray[np.float32], opacity: float = OPACITY) -> Picture:
+    """The frame with heat over it: where there is none, the frame is a little darker and otherwise untouched."""
+    height, width = frame.shape[:2]
+    large = enlarge(heat, height, width)
+    colour = _palette()[(large * 255).astype(np.uint8)]
+    weight = (large * opacity)[..., None]
+    dimmed = frame.astype(np.float32) * (0.75 + 0.25 * large[..., None])
+    return np.clip(dimmed * (1 - weight) + colour * weight, 0, 255).astype(np.uint8)
+
+
+def say(moment: Moment) -> str:
+    """One line about a moment: what was heard, where its source is, how sure."""
+    heard = ", ".join(f"{name} {value:.0%}" for name, value in moment.tags[:2])
+    if moment.verdict is None:
+        return f"{heard or 'sound'}: relative heat, weights hold no calibration"
+    if moment.verdict == "silent":
+        return "silent"
+    sure = "" if moment.probability is None else f" (visible: {moment.probability:.0%})"
+    return f"{moment.verdict}{sure}   {heard}"
+
+
+def caption(picture: Picture, text: str, colour: tuple[int, int, int]) -> Picture:
+    """The picture with a line of text in a bar beneath it."""
+    height, width = picture.shape[:2]
+    bar = max(20, round(height * 0.075))
+    sheet = Image.new("RGB", (width, height + bar), PANEL_BACKGROUND)
+    sheet.paste(Image.fromarray(picture), (0, 0))
+    pen = ImageDraw.Draw(sheet)
+    pen.rectangle((0, height, round(bar * 0.3), height + bar), fill=colour)
+    _write(pen, (round(bar * 0.5), height + bar // 2), text, width - bar, round(bar * 0.62))
+    return np.asarray(sheet)
+
+
+def _write(pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, room: int, size: int) -> None:
+    """Text with its left middle at `place`, made smaller, then cut, until it fits in `room` pixels."""
+    while size > 9 and pen.textlength(text, font=_font(size)) > room:
+        size -= 1
+    while len(text) > 1 and pen.textlength(text, font=_font(size)) > room:
+        text = text[:-2] + "…"
+    pen.text(place, text, fill=(240, 240, 240), font=_font(size), anchor="lm")
+
+
+def strip(timeline: Timeline, loudness: Sequence[float], width: int, height: int, end_seconds: float) -> Picture:
+    """(height, width, 3): the film's sound as a wave, coloured by verdict, with how sure as a line over it."""
+    sheet = Image.new("RGB", (width, height), PANEL_BACKGROUND)
+    pen = ImageDraw.Draw(sheet)
+    middle = height // 2
+    levels = np.interp(np.linspace(0, 1, width), np.linspace(0, 1, max(len(loudness), 2)), _at_least_two(loudness))
+    line: list[tuple[int, int]] = []
+    for x in range(width):
+        moment = timeline.at((x + 0.5) / width * end_seconds)
+        reach = 1 + round(levels[x] * (middle - 3))
+        pen.line((x, middle - reach, x, middle + reach), fill=VERDICT_COLOURS[moment.verdict])
+        if moment.probability is not None:
+            line.append((x, round((height - 3) * (1 - moment.probability)) + 1))
+    if line:
+        pen.line(line, fill=(255, 255, 255), width=1)
+    return np.asarray(sheet)
+
+
+def _at_least_two(values: Sequence[float]) -> Sequence[float]:
+    return values if len(values) > 1 else [*(values or [0.0]), *(values or [0.0])]
+
+
+def with_playhead(panel: Picture, share: float) -> Picture:
+    """The strip with a mark at `share` (0..1) of its width."""
+    marked = panel.copy()
+    x = min(max(int(share * panel.shape[1]), 0), panel.shape[1] - 1)
+    marked[:, max(0, x - 1) : x + 1] = 255
+    return marked
+
+
+def summary(
+    pictures: Sequence[tuple[Picture, Moment]], panel: Picture | None, title: str, columns: int = 3, width: int = 420
+) -> Picture:
+    """One picture of a whole film: a key frame a stretch with its caption, and the strip beneath."""
+    tiles = []
+    for frame, moment in pictures:
+        height = round(frame.shape[0] * width / frame.shape[1])
+        small = np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.LANCZOS))
+        text = f"{moment.time_seconds:5.1f} s  {say(moment)}"
+        tiles.append(caption(overlay(small, moment.heat), text, VERDICT_COLOURS[moment.verdict]))
+    columns = min(columns, len(tiles))
+    rows = -(-len(tiles) // columns)
+    tall, gap, head = max(t.shape[0] for t in tiles), 6, 30
+    below = 0 if panel is None else panel.shape[0] + gap
+    sheet = Image.new("RGB", (columns * (width + gap) - gap, head + rows * (tall + gap) + below), PANEL_BACKGROUND)
+    _write(ImageDraw.Draw(sheet), (8, head // 2), title, sheet.width - 16, 16)
+    for index, tile in enumerate(tiles):
+        sheet.paste(Image.fromarray(tile), (index % columns * (width + gap), head + index // columns * (tall + gap)))
+    if panel is not None:
+        resized = Image.fromarray(panel).resize((sheet.width, panel.shape[0]))
+        sheet.paste(resized, (0, sheet.height - panel.shape[0]))
+    return np.asarray(sheet)

@@ -1,0 +1,114 @@
+"""Write what a timeline says: the overlay film with its sound, and one picture that sums the film up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from soundspot.localize import draw
+from soundspot.localize.source import Source
+from soundspot.localize.timeline import Moment, Timeline
+from soundspot.media.video import FilmWriter, iter_waveform
+
+MAX_WIDTH = 1280
+MAX_FRAMES_PER_SECOND = 30.0
+STRIP_HEIGHT = 48
+WAVE_COLUMNS = 1200
+MAX_TILES = 9
+
+
+def write_overlay(
+    source: Source, timeline: Timeline, path: Path, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """The film with heat over it, a caption, and the strip of the whole film beneath, with its own sound."""
+    rate = min(source.frames_per_second, MAX_FRAMES_PER_SECOND)
+    end = source.duration_seconds
+    total = max(1, round(end * rate))
+    loudness = wave(source)
+    sounds = iter_waveform(source.sound_path, sample_rate=_sound_rate(source), chunk_seconds=0.5, layout="stereo")
+    written = 0.0
+    writer: FilmWriter | None = None
+    panel: npt.NDArray[np.uint8] | None = None
+    try:
+        for index, (time, frame) in enumerate(source.frames(rate)):
+            small = _fit(frame)
+            if panel is None:
+                panel = draw.strip(timeline, loudness, small.shape[1], STRIP_HEIGHT, end)
+            moment = timeline.at(time)
+            shown = draw.overlay(small, timeline.heat_at(time))
+            shown = draw.caption(shown, draw.say(moment), draw.VERDICT_COLOURS[moment.verdict])
+            shown = np.concatenate([shown, draw.with_playhead(panel, time / max(end, 1e-9))])
+            if writer is None:
+                writer = FilmWriter(
+                    path,
+                    width=shown.shape[1],
+                    height=shown.shape[0],
+                    frames_per_second=rate,
+                    sample_rate=_sound_rate(source),
+                    layout="stereo",
+                ).__enter__()
+            writer.write_frame(shown)
+            while written <= time and (chunk := next(sounds, None)) is not None:
+                writer.write_sound(chunk.samples)
+                written += chunk.samples.shape[1] / chunk.sample_rate
+            if progress is not None:
+                progress(min(index + 1, total), total)
+    except BaseException as error:
+        if writer is not None:
+            writer.__exit__(type(error), error, error.__traceback__)
+        raise
+    if writer is not None:
+        for chunk in sounds:
+            writer.write_sound(chunk.samples)
+        writer.__exit__(None, None, None)
+
+
+def _sound_rate(source: Source) -> int:
+    """AAC in browsers is safe at these rates."""
+    return 44100 if source.sound_rate == 44100 else 48000
+
+
+def _fit(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    height, width = frame.shape[:2]
+    if width <= MAX_WIDTH:
+        return frame
+    size = (MAX_WIDTH, round(height * MAX_WIDTH / width))
+    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR))
+
+
+def wave(source: Source) -> list[float]:
+    """How loud the sound is along the film, WAVE_COLUMNS values in 0..1 of its own loudest."""
+    step = max(source.duration_seconds / WAVE_COLUMNS, 0.005)
+    peaks = [
+        float(np.abs(chunk.samples).max(initial=0.0))
+        for chunk in iter_waveform(source.sound_path, sample_rate=8000, chunk_seconds=step)
+    ]
+    loudest = max(peaks, default=0.0)
+    return [peak / loudest for peak in peaks] if loudest > 0 else [0.0 for _ in peaks]
+
+
+def key_moments(timeline: Timeline) -> list[Moment]:
+    """The surest moment of each stretch, longest stretches first taken, in order of time."""
+    stretches = sorted(timeline.stretches(), key=lambda s: s[0] - s[1])[:MAX_TILES]
+    chosen = []
+    for begin, end, _, _ in sorted(stretches):
+        inside = [m for m in timeline.moments if begin <= m.time_seconds < end]
+        middle = (begin + end) / 2
+        chosen.append(max(inside, key=lambda m: (m.probability or 0.0, -abs(m.time_seconds - middle))))
+    return chosen
+
+
+def write_summary(source: Source, timeline: Timeline, path: Path) -> None:
+    """One picture: a key frame a stretch with heat and caption, and the strip of the whole film."""
+    wanted = key_moments(timeline)
+    times = {moment.time_seconds for moment in wanted}
+    frames = {t: image for t, image in source.frames(1 / timeline.step_seconds) if t in times}
+    panel = draw.strip(timeline, wave(source), WAVE_COLUMNS, STRIP_HEIGHT, source.duration_seconds)
+    sheet = draw.summary([(frames[m.time_seconds], m) for m in wanted], panel, Path(timeline.source).name)
+    aside = path.with_name(path.stem + ".part.png")
+    Image.fromarray(sheet).save(aside)
+    aside.replace(path)

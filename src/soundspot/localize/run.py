@@ -1,0 +1,78 @@
+"""The main job: a film in; the overlay film, the timeline and one summary picture out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from soundspot.localize.film import write_overlay, write_summary
+from soundspot.localize.localizer import Localizer
+from soundspot.localize.source import open_source
+from soundspot.localize.timeline import Timeline
+from soundspot.train.logs import Bar
+from soundspot.types import UserError
+
+
+@dataclass(frozen=True)
+class Localized:
+    """What was found, and where it was written."""
+
+    timeline: Timeline
+    files: dict[str, Path]
+
+    def facts(self) -> dict[str, Any]:
+        """For machines: the files, and each stretch of the timeline."""
+        names = ("start_seconds", "end_seconds", "verdict", "heard")
+        rows = [dict(zip(names, stretch, strict=True)) for stretch in self.timeline.stretches()]
+        return {"files": {name: str(path) for name, path in self.files.items()}, "stretches": rows}
+
+    def text(self) -> str:
+        """For people: a line a stretch, and where the files lie."""
+        lines = []
+        for start, end, verdict, heard in self.timeline.stretches():
+            inside = [m for m in self.timeline.moments if start <= m.time_seconds < end]
+            best = max(inside, key=lambda m: m.probability or 0.0)
+            sure = "" if best.probability is None or verdict == "silent" else f"visible {best.probability:4.0%}"
+            place = _place(best.row()["peak"]) if verdict in ("on-screen", None) else ""
+            lines.append(
+                f"{start:7.1f} - {end:6.1f} s  {verdict or 'relative':10s}  {sure:12s}  {heard:28s} {place}".rstrip()
+            )
+        return "\n".join([*lines, *(f"{name}: {path}" for name, path in self.files.items())])
+
+
+def _place(peak: list[float]) -> str:
+    """A point of the frame in words."""
+    across = ("left", "middle", "right")[min(2, int(peak[0] * 3))]
+    down = ("top", "centre", "bottom")[min(2, int(peak[1] * 3))]
+    return f"{down} {across}"
+
+
+def run(
+    source_path: Path,
+    sound_path: Path | None,
+    out: Path,
+    *,
+    weights: str = "default",
+    every_seconds: float = 0.5,
+    with_film: bool = True,
+    device: str = "cpu",
+) -> Localized:
+    """Localize, and write overlay.mp4, timeline.jsonl and summary.png to `out`. Raises UserError for unusable input."""
+    if not every_seconds > 0:
+        raise UserError(f"expected --every above 0 seconds, got {every_seconds}; try 0.5")
+    source = open_source(source_path, sound_path)
+    localizer = Localizer.from_pretrained(weights, device)
+    looks = max(1, round(source.duration_seconds / every_seconds))
+    with Bar("listen and look", looks) as bar:
+        timeline = localizer.source(source, every_seconds=every_seconds, progress=lambda *_: bar.advance())
+    out.mkdir(parents=True, exist_ok=True)
+    files = {"timeline": out / "timeline.jsonl", "picture": out / "summary.png"}
+    timeline.save(files["timeline"])
+    write_summary(source, timeline, files["picture"])
+    if with_film:
+        files["film"] = out / "overlay.mp4"
+        frames = max(1, round(source.duration_seconds * source.frames_per_second))
+        with Bar("write the film", frames) as bar:
+            write_overlay(source, timeline, files["film"], progress=lambda *_: bar.advance())
+    return Localized(timeline, files)

@@ -1,0 +1,40 @@
+"""What every reader checks before it opens a file, and how every writer puts one in place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from soundspot.media.errors import MediaError
+
+
+def require_file(path: Path, what: str) -> None:
+    """Raise MediaError unless `path` is a file with something in it."""
+    try:
+        if path.is_dir():
+            raise MediaError(f"{path}: expected {what}, got a folder; give one file in it")
+        if not path.exists():
+            raise MediaError(f"{path}: expected {what}, got no such file; check the path")
+        if path.is_file() and path.stat().st_size == 0:
+            raise MediaError(f"{path}: expected {what}, got an empty file; fetch or export it again")
+    except OSError as error:
+        raise MediaError(f"{path}: expected {what}, got '{error.strerror}'; check the path and its rights") from error
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """A partial file beside `path`: moved into place at the end, removed if anything goes wrong.
+
+    So nobody ever sees half a file under the final name, and an older one survives a failed run.
+    """
+    if not path.parent.is_dir():
+        raise MediaError(f"{path}: expected a folder to write in, got none at {path.parent}; make it first")
+    # The suffix stays last: encoders choose the format by it.
+    partial = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

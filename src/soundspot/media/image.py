@@ -1,0 +1,100 @@
+"""Pictures with Pillow: read upright as RGB, write, resize."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from soundspot.media.errors import MediaError
+from soundspot.media.files import require_file, written_aside
+from soundspot.types import UserError
+
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    TypeError,
+    KeyError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow's decoders raise on damaged files."""
+JPEG_QUALITY = 95
+
+
+def read_image(path: Path | str) -> npt.NDArray[np.uint8]:
+    """A picture as uint8 (H, W, 3) RGB: EXIF orientation applied, alpha laid on black, an animation's first frame.
+
+    Sixteen-bit grey is scaled to eight bits; MediaError for what is no picture, is damaged or is a decompression bomb.
+    """
+    path = Path(path)
+    require_file(path, "a picture")
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return np.array(_to_rgb(_upright(image), path))
+    except MediaError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise MediaError(f"{path}: expected a picture of a sane size, got '{error}'; make it smaller") from error
+    except UnidentifiedImageError as error:
+        raise MediaError(f"{path}: expected a picture, got a file of another kind; give e.g. JPEG or PNG") from error
+    except BROKEN as error:
+        raise MediaError(f"{path}: expected a whole picture, got '{error}'; fetch or export it again") from error
+
+
+def write_image(path: Path | str, array: npt.NDArray[np.uint8]) -> None:
+    """Write uint8 (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey in the format its name ends in; aside, then moved."""
+    path = Path(path)
+    if array.dtype != np.uint8 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
+        raise UserError(
+            f"{path}: expected uint8 (H, W), (H, W, 3) or (H, W, 4), got {array.dtype} {array.shape}; convert it"
+        )
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind is None:
+        raise UserError(f"{path}: expected a name that ends in a picture format, got {path.suffix!r}; use .png or .jpg")
+    with written_aside(path) as partial:
+        try:
+            Image.fromarray(array).save(partial, format=kind, quality=JPEG_QUALITY)
+        except (OSError, ValueError, KeyError) as error:
+            raise MediaError(f"{path}: expected to write a picture, got '{error}'; use .png, check the disk") from error
+
+
+def resize(array: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """uint8 (H, W, 3) to `size` = (height, width), bicubic and antialiased, as the papers' loaders do."""
+    height, width = size
+    return np.array(Image.fromarray(array).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except BROKEN:  # unreadable EXIF says nothing about the pixels: as stored, like every viewer
+        return image
+
+
+def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
+    if image.mode == "F" or (image.mode == "I" and not _fits_16_bits(image)):
+        raise MediaError(
+            f"{path}: expected 8 or 16 bits a channel, got pixels without a known full scale; save it as PNG"
+        )
+    if image.mode.startswith("I"):
+        grey = np.asarray(image).astype(np.uint32)
+        return Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        solid = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), solid).convert("RGB")
+    return image.convert("RGB")
+
+
+def _fits_16_bits(image: Image.Image) -> bool:
+    low, high = image.getextrema()
+    return low >= 0 and high <= 65535  # type: ignore[operator]  # one band, so a pair of numbers

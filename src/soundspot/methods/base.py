@@ -1,0 +1,133 @@
+"""What every method is to the rest of soundspot: a module that says what it eats and gives raw maps and losses."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from soundspot.lookup import find
+from soundspot.types import Batch, Inputs, UserError
+
+Option = int | float | str | bool
+
+IMAGE_NORMS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "lite": ((127 / 255,) * 3, (128 / 255,) * 3),  # EfficientNet-Lite: (bytes - 127) / 128
+}
+"""Mean and standard deviation of a picture's channels, by the weights they go with."""
+
+
+class Method(nn.Module):
+    """Base of all methods. A subclass takes plain options, sets `inputs`, and says how to localize and what to lose."""
+
+    inputs: Inputs
+    needs: frozenset[str] = frozenset()
+    """What of a batch it needs beyond image and audio."""
+    score_range: tuple[float, float] | None = None
+    """The bounds of a raw score, where there are any."""
+    hears: ClassVar[bool] = True
+    """False for priors, whose maps do not depend on the sound."""
+    options: dict[str, Option]
+    """The constructor's arguments, defaults included; noted before the constructor runs."""
+    initial: dict[str, str]
+    """What each tower started from: "random init", or the weights' file name and SHA-256."""
+    provenance: dict[str, str]
+    """Where loaded weights come from (method, options, weights_sha256, licence, source); empty before."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Show the constructor's arguments as the class's: __new__ below would hide those of an inherited one."""
+        super().__init_subclass__(**kwargs)
+        own = inspect.signature(cls.__init__)
+        cls.__signature__ = own.replace(parameters=list(own.parameters.values())[1:])  # type: ignore[attr-defined]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Method:
+        method = super().__new__(cls)
+        given = inspect.signature(cls).bind_partial(*args, **kwargs)
+        given.apply_defaults()
+        object.__setattr__(method, "options", dict(given.arguments))
+        return method
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.initial = {}
+        self.provenance = {}
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """The loss: DistributedDataParallel synchronises gradients only of what runs through forward."""
+        return self.loss(batch)
+
+    def localize(self, batch: Batch) -> Tensor:
+        """Raw scores at the method's own resolution, (B, h, w); never moves a weight."""
+        raise NotImplementedError
+
+    tag_names: tuple[str, ...] = ()
+    """What `hear` gives probabilities of."""
+
+    def hear(self, batch: Batch) -> Tensor:
+        """Probabilities (B, T) of the sounds in `tag_names`; most methods have no names for what they hear."""
+        return batch.audio.new_zeros(len(batch), 0)
+
+    def frozen(self, batch: Batch) -> dict[str, Tensor]:
+        """What the parts that never learn make of a batch, by name, (B, ...); found again in `batch.extra` when kept.
+
+        A method that has no such parts cannot be trained from kept features: it gives nothing.
+        """
+        return {}
+
+    def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Unit vectors (B, C) of the pictures and (B, C) of the sounds, for retrieval."""
+        raise NotImplementedError
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Named scalars, already weighted; the training loop adds them up."""
+        raise NotImplementedError
+
+    def tune(self, batches: Iterable[Batch]) -> None:
+        """Fit what is not learned by gradient on labelled scenes kept for that; most methods have nothing to fit."""
+
+    def after_step(self) -> None:
+        """Called once after every step of the optimiser; moves what is not learned by gradient (teachers)."""
+
+
+def media_inputs(
+    *,
+    image_size: int,
+    image_norm: str,
+    spectrogram: str,
+    seconds: float,
+    sample_rate: int,
+    resize: str = "squash",
+    window: str = "centre",
+) -> Inputs:
+    """What a method eats, from plain options (`sample_rate` 0: each file's own)."""
+    mean, std = find(IMAGE_NORMS, image_norm, "image_norm")
+    return Inputs(
+        image_size=image_size,
+        image_mean=mean,
+        image_std=std,
+        resize=find({"squash": "squash", "crop": "crop"}, resize, "resize"),
+        sample_rate=sample_rate or None,
+        seconds=seconds,
+        window=find({"centre": "centre", "first": "first", "frame": "frame"}, window, "window"),
+        spectrogram=spectrogram,
+    )
+
+
+def weights_path(path: str) -> Path | None:
+    """The initial weights an option names; "" means none. Raises UserError when the file is not there."""
+    if not path:
+        return None
+    if not Path(path).is_file():
+        raise UserError(f"expected initial weights at {path}, got no file there; fetch them, or leave the option empty")
+    return Path(path)
+
+
+def positive(value: float, what: str) -> float:
+    """`value`, which must be above zero."""
+    if not value > 0:
+        raise UserError(f"expected {what} above 0, got {value}")
+    return value

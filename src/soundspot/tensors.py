@@ -1,0 +1,111 @@
+"""Tensor files: safetensors read and written whole, published PyTorch files read without running code from them."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from soundspot.media.files import written_aside
+from soundspot.types import UserError
+
+if TYPE_CHECKING:  # names of weights are listed where torch must not be imported
+    from torch import Tensor
+
+PREFIXES = ("module.", "_orig_mod.")
+"""What DataParallel and torch.compile put before every name."""
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors by name, and the header's own text fields. Raises UserError when it is no such file."""
+    from safetensors import SafetensorError, safe_open
+
+    _must_exist(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+    except SafetensorError as error:
+        raise UserError(
+            f"{path}: expected a .safetensors file, got something else ({error}); "
+            "bring published PyTorch files in with `soundspot convert`"
+        ) from error
+
+
+def write_safetensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
+    """Write beside `path`, then move there: a reader never sees half a file."""
+    from safetensors.torch import save_file
+
+    own = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    with written_aside(path) as aside:
+        save_file(own, aside, dict(header))
+
+
+def read_published(path: Path) -> Any:
+    """Whatever a PyTorch file holds, built only from tensors, plain containers and NumPy scalars.
+
+    Raises UserError for files that would need anything else: such a file can run code when it is opened.
+    """
+    import torch
+
+    _must_exist(path)
+    try:
+        with torch.serialization.safe_globals(_numpy_scalars()):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"{path}: expected a PyTorch checkpoint of tensors and numbers, got: {reason}") from error
+
+
+def read_any(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .safetensors file, or of a PyTorch file that is one flat state dict."""
+    if path.suffix == ".safetensors":
+        return read_safetensors(path)[0]
+    return without_prefixes(flat_state(read_published(path), path))
+
+
+def flat_state(content: object, path: Path) -> dict[str, Tensor]:
+    """`content` itself if it maps names to tensors; else the one entry of it that checkpoints keep them under."""
+    from torch import Tensor
+
+    if isinstance(content, dict):
+        state = next((content[key] for key in ("model", "model_state_dict", "state_dict") if key in content), content)
+        if isinstance(state, dict) and state and all(isinstance(value, Tensor) for value in state.values()):
+            return state
+    raise UserError(
+        f"{path}: expected a state dict, or one under 'model', 'model_state_dict' or 'state_dict'; got neither"
+    )
+
+
+def without_prefixes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors, named as before they were wrapped."""
+    names = dict(state)
+    for prefix in PREFIXES:
+        if names and all(name.startswith(prefix) for name in names):
+            names = {name.removeprefix(prefix): value for name, value in names.items()}
+    return names
+
+
+def _must_exist(path: Path) -> None:
+    if not path.is_file():
+        raise UserError(f"{path}: expected a weights file, got nothing there; check the path")
+
+
+def _numpy_scalars() -> list[Any]:
+    """The globals of a pickled NumPy number, under the names of NumPy 1 and of NumPy 2."""
+    import numpy as np
+    from numpy._core import multiarray
+
+    return [
+        (multiarray.scalar, "numpy.core.multiarray.scalar"),
+        (multiarray.scalar, "numpy._core.multiarray.scalar"),
+        np.dtype,
+        *(type(np.dtype(name)) for name in ("float32", "float64", "int32", "int64", "bool")),
+    ]

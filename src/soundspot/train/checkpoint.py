@@ -1,0 +1,143 @@
+"""The state of a run on disk: tensors and one JSON text in a safetensors file, and the one before it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from soundspot.types import UserError
+
+CURRENT = "checkpoint.safetensors"
+PREVIOUS = "checkpoint.previous.safetensors"
+
+
+@dataclass(frozen=True)
+class State:
+    """All that a run needs to go on as if it had never stopped."""
+
+    tensors: dict[str, torch.Tensor]
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A checkpoint that could be read, its file, and why a newer one was passed over (None: it was the newest)."""
+
+    state: State
+    path: Path
+    passed_over: str | None
+
+
+def write(folder: Path, state: State) -> Path:
+    """Write the state aside, then move it into place; the checkpoint that was there stays as the previous one."""
+    current, previous = folder / CURRENT, folder / PREVIOUS
+    aside = folder / (CURRENT + ".part")
+    # safetensors refuses tensors that share memory (tied weights), hence the copies
+    own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.tensors.items()}
+    save_file(own, aside, metadata={"state": json.dumps(state.facts)})
+    with aside.open("rb+") as handle:
+        os.fsync(handle.fileno())
+    if current.exists():
+        current.replace(previous)
+    aside.replace(current)
+    return current
+
+
+def read_newest(folder: Path) -> Found:
+    """The newest whole checkpoint of a folder; a damaged one is passed over and said so.
+
+    Raises UserError where no checkpoint can be read.
+    """
+    faults: list[str] = []
+    for path in (folder / CURRENT, folder / PREVIOUS):
+        try:
+            return Found(_read(path), path, "; ".join(faults) or None)
+        except FileNotFoundError:
+            faults.append(f"{path.name} is not there")
+        except (SafetensorError, json.JSONDecodeError, KeyError) as error:
+            faults.append(f"{path.name} cannot be read ({error})")
+    raise UserError(f"expected a checkpoint in {folder}, got none: {'; '.join(faults)}; train without resume")
+
+
+def _read(path: Path) -> State:
+    if not path.exists():
+        raise FileNotFoundError(path)
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        return State(tensors, json.loads(file.metadata()["state"]))
+
+
+def with_prefix(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors under `prefix/`."""
+    return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
+
+
+def under_prefix(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors that lie under `prefix/`, without it."""
+    return {name[len(prefix) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(prefix + "/")}
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> State:
+    """An optimizer's state as flat tensors `<parameter>/<name>` and plain facts."""
+    whole = optimizer.state_dict()
+    tensors: dict[str, torch.Tensor] = {}
+    numbers: dict[str, Any] = {}
+    for parameter, entries in whole["state"].items():
+        for name, value in entries.items():
+            (tensors if isinstance(value, torch.Tensor) else numbers)[f"{parameter}/{name}"] = value
+    return State(tensors, {"numbers": numbers, "groups": whole["param_groups"]})
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
+    """Give an optimizer the state that `optimizer_state` took."""
+    entries: dict[int, dict[str, Any]] = {}
+    for key, value in {**state.tensors, **state.facts["numbers"]}.items():
+        parameter, name = key.split("/", 1)
+        entries.setdefault(int(parameter), {})[name] = value
+    optimizer.load_state_dict({"state": entries, "param_groups": state.facts["groups"]})
+
+
+def random_state() -> dict[str, torch.Tensor]:
+    """The state of every random generator a method may draw from, as tensors."""
+    kind, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)  # noqa: NPY002 (methods may use it)
+    assert kind == "MT19937"
+    _, words, next_gauss = random.getstate()
+    state = {
+        "torch": torch.get_rng_state(),
+        "numpy": torch.from_numpy(np.asarray(keys, np.int64)),
+        "numpy_rest": torch.tensor([position, has_gauss, gauss], dtype=torch.float64),
+        "python": torch.tensor(words, dtype=torch.int64),
+        "python_rest": torch.tensor([] if next_gauss is None else [next_gauss], dtype=torch.float64),
+    }
+    if torch.cuda.is_initialized():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def restore_random_state(state: Mapping[str, torch.Tensor]) -> None:
+    """Set every random generator as `random_state` found it."""
+    torch.set_rng_state(state["torch"])
+    position, has_gauss, gauss = state["numpy_rest"].tolist()
+    keys = state["numpy"].numpy().astype(np.uint32)
+    np.random.set_state(("MT19937", keys, int(position), int(has_gauss), gauss))  # noqa: NPY002
+    next_gauss = state["python_rest"].tolist()
+    random.setstate((3, tuple(state["python"].tolist()), next_gauss[0] if next_gauss else None))
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])
+
+
+def seed_everything(seed: int) -> None:
+    """Seed torch, NumPy's old generator and Python's."""
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    random.seed(seed)

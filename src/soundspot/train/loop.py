@@ -1,0 +1,376 @@
+"""The training loop: it knows no method, no data set and no metric."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from soundspot import weights
+from soundspot.data.features import KeptFeatures, KeptStack
+from soundspot.data.loader import Stack
+from soundspot.data.training import AREAS, Plan, TrainingSet, training_batches
+from soundspot.methods.base import Method
+from soundspot.train import checkpoint
+from soundspot.train.clips import TrainingClips, find_clips
+from soundspot.train.distributed import Ranks, ranks
+from soundspot.train.logs import METRICS, Bar, Clock, Metrics
+from soundspot.train.recipe import Recipe, changed_fields, recipe_json
+from soundspot.train.report import account, run_facts, write_json, write_missing
+from soundspot.train.start import Start, start_method
+from soundspot.train.steps import Stepper, learning_rate
+from soundspot.train.validate import Curve, Validation, curve_summary, looking
+from soundspot.types import Missing, UserError
+
+WEIGHTS = "weights.safetensors"
+LAST = "last.safetensors"
+BEST = "best_on_validation.safetensors"
+Fetched = tuple[Sequence["Stack | KeptStack"], list[Missing]]
+"""What a batch's clips gave, and which of them could not be read."""
+SUPPLIED = frozenset({*AREAS, "labels"})
+"""What a method may need beyond picture and sound."""
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """Where a run's files are, and its account."""
+
+    out: Path
+    weights: Path | None
+    """None while the run is unfinished (`max_steps`)."""
+    checkpoint: Path
+    metrics: Path
+    summary: dict[str, Any]
+
+
+@dataclass
+class Progress:
+    """Where a run stands: all of it goes into the checkpoint."""
+
+    epoch: int = 0
+    step_in_epoch: int = 0
+    step: int = 0
+    trimmed: int = 0
+    """Clips left out of a step so that all ranks brought equally many, after another could not be read."""
+    empty_steps: int = 0
+    """Steps that changed nothing, since none of their clips could be read."""
+    missing: dict[str, str] = field(default_factory=dict)
+    best: float | None = None
+    best_epoch: int | None = None
+    curve: list[dict[str, float]] = field(default_factory=list)
+    last_terms: dict[str, float] = field(default_factory=dict)
+
+
+def train(
+    recipe: Recipe,
+    *,
+    root: Path | None = None,
+    out: Path,
+    init: Path | None = None,
+    resume: bool = False,
+    curve: Curve | None = None,
+    test_ids: Mapping[str, Iterable[str]] | None = None,
+    device: str = "cpu",
+    limit_clips: int | None = None,
+    max_steps: int | None = None,
+    progress: bool = True,
+) -> TrainResult:
+    """Run a recipe; everything it makes goes to `out`. Under `torchrun` all its processes train together.
+
+    `init`: weights to start from (a picture tower's, or a whole method's). `resume`: go on from the newest checkpoint
+    in `out`, to the bit. `curve`: a benchmark to score after each epoch, as a diagnostic. `test_ids`: further lists to
+    check for leaks. `limit_clips`: only so many training clips. `max_steps`: stop there, to be resumed.
+    Raises UserError on leaks, on data or files that do not fit, and when the loss is no longer a number.
+    """
+    place = root or (Path(recipe.data.root) if recipe.data.root else None)
+    if place is None:
+        raise UserError(f"recipe {recipe.name}: expected the data's folder, got none; give root, or set data.root")
+    with ranks(device) as here:
+        clips = find_clips(recipe, place, test_ids)
+        if limit_clips is not None:
+            clips = replace(clips, training=clips.training[:limit_clips], limit=limit_clips)
+        run = Run(recipe, clips, out, init, here, curve)
+        if resume:
+            run.resume()
+        elif here.first and (out / checkpoint.CURRENT).exists():
+            raise UserError(f"expected an empty folder, got {out} with a run in it; resume it, or choose another out")
+        return run.go(max_steps, shown=progress and here.first)
+
+
+class Run:
+    """One training run on this rank."""
+
+    def __init__(
+        self, recipe: Recipe, clips: TrainingClips, out: Path, init: Path | None, here: Ranks, curve: Curve | None
+    ) -> None:
+        self.recipe, self.clips, self.out, self.ranks, self.curve = recipe, clips, out, here, curve
+        if recipe.batch_size % here.count:
+            raise UserError(f"expected a batch_size that {here.count} processes can share, got {recipe.batch_size}")
+        self.start: Start = start_method(recipe, init)
+        self.method: Method = self.start.method.to(here.device)
+        lacking = self.method.needs - SUPPLIED
+        if lacking:
+            raise UserError(
+                f"expected a method that needs of {sorted(SUPPLIED)}, {recipe.method} needs {sorted(lacking)}"
+            )
+        self.plan = Plan(
+            len(clips.training),
+            recipe.batch_size,
+            recipe.accumulate,
+            recipe.drop_last,
+            recipe.seed,
+            here.rank,
+            here.count,
+        )
+        if self.plan.steps_per_epoch == 0:
+            raise UserError(
+                f"expected at least {recipe.batch_size * recipe.accumulate} training clips (batch_size * accumulate),"
+                f" got {len(clips.training)}; lower batch_size, or set drop_last=false"
+            )
+        self.stepper = Stepper(recipe, self.method, self.method.inputs, here)
+        self.now = Progress(missing={entry.clip_id: entry.reason for entry in clips.missing})
+        self.metrics_bytes = 0
+        self.randoms: dict[str, torch.Tensor] | None = None
+        self.notes: list[str] = []
+
+    def go(self, max_steps: int | None, shown: bool) -> TrainResult:
+        """Train to the end, or to `max_steps`."""
+        if self.ranks.first:
+            self.out.mkdir(parents=True, exist_ok=True)
+            write_json(self.out / "recipe.json", recipe_json(self.recipe))
+        self.ranks.wait()
+        self.metrics = Metrics(self.out, self.metrics_bytes) if self.ranks.first else None
+        self.method.train()
+        training = self._training_set()
+        batches = iter(self._batches(training))
+        checkpoint.seed_everything(self.recipe.seed + 7919 * (self.ranks.rank + 1))  # ranks must not share dropout
+        if self.randoms is not None:
+            checkpoint.restore_random_state(self.randoms)
+        total = self.recipe.epochs * self.plan.steps_per_epoch
+        self.clock = Clock()
+        with Bar(self.recipe.name, total, self.now.step, shown) as self.bar:
+            while self.now.epoch < self.recipe.epochs and (max_steps is None or self.now.step < max_steps):
+                self._one_step(batches)
+        if self.now.step_in_epoch:
+            self._save()
+        if self.metrics is not None:
+            self.metrics.close()
+        return self._finish()
+
+    def _training_set(self) -> TrainingSet:
+        training = TrainingSet(
+            self.clips.training,
+            self.method.inputs,
+            seed=self.recipe.seed,
+            areas=sorted(self.method.needs & AREAS.keys()),
+        )
+        training.settle_sample_rate()
+        if self.recipe.cache == "memory":
+            training.keep_in_memory(self.recipe.num_workers)
+        self.validation = Validation(
+            self.clips.validation,
+            self.recipe.batch_size,
+            self.ranks.device,
+            self.recipe.num_workers,
+            training.sample_rate,
+        )
+        return training
+
+    def _batches(self, training: TrainingSet) -> Iterable[Fetched]:
+        if self.recipe.cache == "features":
+            kept = KeptFeatures(training, self.method, self.ranks.device, self.recipe.num_workers)
+            return kept.batches(self.plan, self.recipe.epochs, self.now.epoch, self.now.step_in_epoch)
+        return training_batches(
+            training,
+            self.plan,
+            epochs=self.recipe.epochs,
+            first_epoch=self.now.epoch,
+            first_step=self.now.step_in_epoch,
+            num_workers=self.recipe.num_workers,
+            pin_memory=self.ranks.device.type == "cuda",
+        )
+
+    def _one_step(self, batches: Iterator[Fetched]) -> None:
+        num_batches = self.plan.num_batches(self.now.step_in_epoch)
+        stacks = [stacked for stacked in (self._usable(*next(batches)) for _ in range(num_batches)) if stacked]
+        rate = learning_rate(self.recipe, self.now.step, self.plan.steps_per_epoch)
+        self.now.step += 1
+        self.now.step_in_epoch += 1
+        ends_epoch = self.now.step_in_epoch == self.plan.steps_per_epoch
+        if stacks:
+            terms, norm = self.stepper.step(stacks, rate)
+            self.clock.count(sum(len(stacked.clips) for stacked in stacks) * self.ranks.count)
+            if self.now.step % self.recipe.log_steps == 0 or ends_epoch:
+                self._log(terms, norm, rate)
+        else:
+            self.now.empty_steps += 1
+        self.bar.advance(1, f"epoch {self.now.epoch + 1} {self.clock.speed():.1f} samples/s")
+        if ends_epoch:
+            self._end_epoch()
+        elif self.recipe.checkpoint_steps and self.now.step % self.recipe.checkpoint_steps == 0:
+            self._save()
+
+    def _usable(self, stacks: Sequence[Stack | KeptStack], missing: list[Missing]) -> Stack | KeptStack | None:
+        """What this rank brings of a batch: as many clips as the rank with the fewest."""
+        self.now.missing.update({entry.clip_id: entry.reason for entry in missing})
+        count = len(stacks[0].clips) if stacks else 0
+        least = self.ranks.smallest(count)
+        self.now.trimmed += count - least
+        return stacks[0].first(least) if least else None
+
+    def _log(self, terms: Mapping[str, torch.Tensor], norm: torch.Tensor | None, rate: float) -> None:
+        names = sorted(terms)
+        means = self.ranks.mean([float(terms[name]) for name in names])
+        values = {"loss": sum(means), **{f"loss_{name}": mean for name, mean in zip(names, means, strict=True)}}
+        if not math.isfinite(values["loss"]):
+            raise UserError(
+                f"the loss became {values['loss']} at step {self.now.step}; lower learning_rate, set clip_norm, or turn"
+                f" autocast off, and resume from the checkpoint in {self.out}"
+            )
+        self.now.last_terms = values
+        if self.metrics is not None:
+            clock = {"samples_per_second": self.clock.speed(), "seconds": self.clock.seconds()}
+            gradient = {} if norm is None else {"gradient_norm": float(norm)}
+            line = {"epoch": self.now.epoch + 1, **values, **gradient, "learning_rate": rate, **clock}
+            self.metrics.write("step", self.now.step, line)
+            self.clock.restart()
+
+    def _end_epoch(self) -> None:
+        if self.now.empty_steps == self.now.step:
+            reason = next(iter(self.now.missing.values()), "unknown")
+            raise UserError(f"expected training clips that can be read, got none; the first: {reason}")
+        self.now.epoch += 1
+        self.now.step_in_epoch = 0
+        with looking(self.method):
+            if self.clips.validation:
+                self._validate()
+            if self.curve is not None and self.ranks.first:
+                scores = self.curve.after_epoch(
+                    self.method, self.recipe.batch_size, self.ranks.device, self.recipe.num_workers
+                )
+                self.now.curve.append(scores)
+                self._note("curve", {"benchmark": self.curve.name, **scores})
+        self.ranks.wait()
+        self._save()
+
+    def _validate(self) -> None:
+        values: dict[str, float] = {}
+        if self.recipe.choose != "retrieval":
+            values["loss"] = self.validation.loss(self.method, self.ranks)
+        if self.recipe.choose == "retrieval" and self.ranks.first:
+            values |= self.validation.retrieval(self.method)
+        if not self.ranks.first:
+            return
+        self._note("validation", values)
+        if self.recipe.choose == "last":
+            return
+        by_loss = self.recipe.choose == "loss"
+        value = -values["loss"] if by_loss else (values["sound_to_image"] + values["image_to_sound"]) / 2
+        if self.now.best is None or value > self.now.best:
+            self.now.best, self.now.best_epoch = value, self.now.epoch
+            weights.save(self.method, self.out / BEST, self._origin())
+
+    def _note(self, kind: str, values: Mapping[str, Any]) -> None:
+        if self.metrics is not None:
+            self.metrics.write(kind, self.now.step, {"epoch": self.now.epoch, **values})
+
+    def _save(self) -> None:
+        """Write the checkpoint; every rank takes part."""
+        shares = self.ranks.collect((checkpoint.random_state(), self.now.missing, self.now.trimmed))
+        self.now.missing = {name: reason for _, missing, _ in shares for name, reason in missing.items()}
+        self.now.trimmed = sum(share[2] for share in shares) if self.ranks.first else 0
+        if self.ranks.first:
+            optimizer = checkpoint.optimizer_state(self.stepper.optimizer)
+            tensors = checkpoint.with_prefix("method", self.method.state_dict())
+            tensors |= checkpoint.with_prefix("optimizer", optimizer.tensors)
+            for rank, (randoms, _, _) in enumerate(shares):
+                tensors |= checkpoint.with_prefix(f"random/{rank}", randoms)
+            facts = {
+                "recipe": recipe_json(self.recipe),
+                "num_clips": len(self.clips.training),
+                "num_ranks": self.ranks.count,
+                "init": self.start.init,
+                "now": vars(self.now),
+                "optimizer": optimizer.facts,
+                "scaler": self.stepper.scaler.state_dict(),
+                "metrics_bytes": self.metrics.position() if self.metrics else 0,
+            }
+            checkpoint.write(self.out, checkpoint.State(tensors, facts))
+            write_missing(self.out / "missing.jsonl", self.now.missing)
+        self.ranks.wait()
+
+    def resume(self) -> None:
+        """Stand where the newest checkpoint in `out` stood."""
+        found = checkpoint.read_newest(self.out)
+        facts, tensors = found.state.facts, found.state.tensors
+        changed = changed_fields(facts["recipe"], recipe_json(self.recipe))
+        if changed or facts["num_clips"] != len(self.clips.training):
+            what = f"recipe's {', '.join(changed)}" if changed else f"number of clips ({facts['num_clips']})"
+            raise UserError(f"expected the run of {found.path} to go on as it began, got another {what}; set it back")
+        if found.passed_over:
+            self.notes.append(f"went on from {found.path.name}: {found.passed_over}")
+        self.method.load_state_dict(checkpoint.under_prefix("method", tensors))
+        optimizer = checkpoint.State(checkpoint.under_prefix("optimizer", tensors), facts["optimizer"])
+        checkpoint.restore_optimizer(self.stepper.optimizer, optimizer)
+        self.stepper.scaler.load_state_dict(facts["scaler"])
+        self.now = Progress(**facts["now"])
+        if not self.ranks.first:
+            self.now.trimmed = 0  # the first rank carries the sum on
+        self.metrics_bytes = facts["metrics_bytes"]
+        self.start = replace(self.start, init=facts["init"])
+        if facts["num_ranks"] == self.ranks.count:
+            self.randoms = checkpoint.under_prefix(f"random/{self.ranks.rank}", tensors)
+        else:
+            self.notes.append(
+                f"went on with {self.ranks.count} ranks after {facts['num_ranks']}: not the same to the bit"
+            )
+
+    def _origin(self) -> dict[str, str]:
+        """What the weights' header says of the run."""
+        return {"recipe": json.dumps(recipe_json(self.recipe)), "init": self.start.init, "epochs": str(self.now.epoch)}
+
+    def _write_weights(self) -> None:
+        """The last weights, or the best on the held-out clips with the last beside them; a test set never chooses."""
+        if self.recipe.choose == "last":
+            weights.save(self.method, self.out / WEIGHTS, self._origin())
+            return
+        weights.save(self.method, self.out / LAST, self._origin())
+        shutil.copyfile(self.out / BEST, self.out / (WEIGHTS + ".part"))
+        (self.out / (WEIGHTS + ".part")).replace(self.out / WEIGHTS)
+
+    def _finish(self) -> TrainResult:
+        finished = self.now.epoch == self.recipe.epochs
+        chosen = self.now.best_epoch if self.recipe.choose != "last" else self.now.epoch
+        summary = {
+            **run_facts(self.recipe, self.start.init, self.ranks.count, self.ranks.device),
+            **account(self.clips, self.now.missing),
+            "finished": finished,
+            "epochs": self.now.epoch,
+            "steps": self.now.step,
+            "weights_of_epoch": chosen,
+            "validation_best": self.now.best,
+            "clips_trimmed": self.now.trimmed,
+            "empty_steps": self.now.empty_steps,
+            "last_losses": self.now.last_terms,
+            "notes": self.notes,
+        }
+        if self.ranks.first:
+            if finished:
+                self._write_weights()
+            if self.curve is not None and self.now.curve:
+                write_json(self.out / "curve.json", curve_summary(self.curve, self.now.curve))
+            write_json(self.out / "summary.json", summary)
+        self.ranks.wait()
+        return TrainResult(
+            out=self.out,
+            weights=self.out / WEIGHTS if finished else None,
+            checkpoint=self.out / checkpoint.CURRENT,
+            metrics=self.out / METRICS,
+            summary=summary,
+        )

@@ -1,0 +1,81 @@
+"""Weights files: what they refuse, and what their header tells. Round trips are in tests/methods."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from soundspot import weights
+from soundspot.methods import build
+from soundspot.tensors import read_safetensors
+from soundspot.types import UserError
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    method = build("ogl", image_backbone="resnet10t")
+    return weights.save(method, tmp_path_factory.mktemp("weights") / "ogl.safetensors")
+
+
+def test_header_tells_method_options_and_origin_without_reading_tensors(saved):
+    header = weights.read_header(saved)
+    assert header["method"] == "ogl"
+    assert json.loads(header["options"])["image_backbone"] == "resnet10t"
+    assert json.loads(header["initial"]) == {"image": "random init"}
+    assert header["licence"] == "not stated"
+
+
+def test_nothing_is_left_beside_the_file(saved):
+    assert [path.name for path in saved.parent.iterdir()] == ["ogl.safetensors"]
+
+
+def test_paths_of_initial_weights_stay_out_of_the_file(saved, tmp_path):
+    initial = tmp_path / "tower.safetensors"
+    tensors = {name.removeprefix("image.net."): value for name, value in load_file(saved).items()}
+    save_file(tensors, initial)
+    method = build("ogl", image_backbone="resnet10t", init_image=str(initial))
+    assert method.initial["image"] == f"tower.safetensors sha256:{weights.sha256(initial)}"
+    path = weights.save(method, tmp_path / "ogl.safetensors")
+    initial.unlink()
+    loaded = weights.load(path)
+    assert loaded.initial == method.initial
+    assert str(tmp_path) not in json.dumps(weights.read_header(path))
+    for name, value in method.state_dict().items():
+        assert torch.equal(value, loaded.state_dict()[name])
+
+
+def test_wrong_files_are_refused_in_one_line(saved, tmp_path):
+    with pytest.raises(UserError, match="got nothing there"):
+        weights.load(tmp_path / "no.safetensors")
+    (tmp_path / "text.safetensors").write_text("hello")
+    with pytest.raises(UserError, match="soundspot convert"):
+        weights.load(tmp_path / "text.safetensors")
+    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(UserError, match="without that header"):
+        weights.load(tmp_path / "other.safetensors")
+    with pytest.raises(UserError, match="without that header"):
+        weights.read_header(tmp_path / "other.safetensors")
+
+
+def test_tensors_that_do_not_fit_are_refused(saved, tmp_path):
+    tensors, header = read_safetensors(saved)
+    tensors.pop("image.net.layer1.0.conv1.weight")
+    save_file(tensors, tmp_path / "less.safetensors", header)
+    with pytest.raises(UserError, match=r"1 differ in name or shape, such as image\.net\.layer1\.0\.conv1\.weight"):
+        weights.load(tmp_path / "less.safetensors")
+
+
+def test_options_of_another_version_are_refused(saved, tmp_path):
+    tensors, header = read_safetensors(saved)
+    save_file(tensors, tmp_path / "new.safetensors", {**header, "options": '{"magic": 1}'})
+    with pytest.raises(UserError, match="unknown option of ogl 'magic'"):
+        weights.load(tmp_path / "new.safetensors")
+
+
+def test_verify_compares_hashes(saved):
+    weights.verify(saved, weights.sha256(saved))
+    with pytest.raises(UserError, match="fetch the file again"):
+        weights.verify(saved, "0" * 64)

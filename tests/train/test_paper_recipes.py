@@ -1,0 +1,84 @@
+"""The papers' recipes: complete, documented, and able to take a step."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+
+from soundspot.methods import method_class
+from soundspot.recipes import RECIPES, recipe
+from soundspot.train.loop import train
+from soundspot.train.recipe import DataSpec, apply_settings
+from soundspot.types import UserError
+
+SMALL = [
+    "method.image_size=64",
+    "method.seconds=0.5",
+    "method.image_backbone=resnet10t",
+    "method.audio_backbone=resnet10t",
+]
+PAPERS = ("ez_vsl", "slavc", "lvs")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_has_its_name_a_docstring_and_options_its_method_knows(name: str) -> None:
+    built = recipe(name)
+    module, _, function = RECIPES[name].partition(":")
+    assert built.name == name
+    assert set(built.options) <= set(inspect.signature(method_class(built.method)).parameters)
+    assert getattr(importlib.import_module(module), function).__doc__
+    text = importlib.import_module(module).__doc__ or ""
+    assert f"soundspot train {name.split('_')[0]}" in text
+    assert "Cost" in text
+
+
+def test_every_recipe_on_a_published_list_checks_it_against_its_test_set() -> None:
+    for name in RECIPES:
+        built = recipe(name)
+        assert built.choose == "last"
+        assert built.on_leak == "stop"
+        assert bool(built.data.test_ids) == (built.data.kind != "folder")
+
+
+def test_an_unknown_recipe_gets_the_nearest_offered() -> None:
+    with pytest.raises(UserError, match="did you mean 'ez_vsl_flickr_10k'"):
+        recipe("ezvsl_flickr_10k")
+
+
+def test_listing_recipes_imports_no_torch() -> None:
+    code = (
+        "import sys; from soundspot.recipes import RECIPES, recipe; [recipe(n) for n in RECIPES];"
+        "sys.exit('torch' in sys.modules or 'av' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_a_papers_recipe_takes_a_step_and_says_that_it_began_at_random(
+    paper: str, pairs_root: Path, tmp_path: Path
+) -> None:
+    small = replace(recipe(f"{paper}_flickr_10k"), data=DataSpec("flickr"), batch_size=2, num_workers=0)
+    small = apply_settings(small, SMALL)
+    result = train(small, root=pairs_root, out=tmp_path, max_steps=1, progress=False)
+    assert result.summary["init"] == "random init"
+    assert result.summary["steps"] == 1
+
+
+def test_a_papers_recipe_starts_from_a_picture_towers_file(pairs_root: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    torch.save(timm.create_model("resnet10t").state_dict(), tmp_path / "tower.pth")
+    small = replace(recipe("ez_vsl_flickr_10k"), data=DataSpec("flickr"), batch_size=2, num_workers=0)
+    small = apply_settings(small, SMALL)
+    result = train(
+        small, root=pairs_root, out=tmp_path / "out", init=tmp_path / "tower.pth", max_steps=1, progress=False
+    )
+    assert "image: tower.pth sha256:" in result.summary["init"]
+    assert "audio: random init" in result.summary["init"]
