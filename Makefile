@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 OUT ?= out
-FILM ?= $(OUT)/film/film.mp4
+FILM ?=
 SCENES ?= 60
 BIN := $(VENV)/bin
 
@@ -24,9 +24,9 @@ $(OUT)/film/film.mp4: | $(VENV)/.soundspot
 $(OUT)/scenes/dataset.json: | $(VENV)/.soundspot
 	$(BIN)/soundspot samples stamps --root $(OUT)/scenes --scenes $(SCENES)
 
-demo: $(VENV)/.soundspot $(FILM) $(OUT)/scenes/dataset.json
+demo: $(VENV)/.soundspot $(if $(FILM),,$(OUT)/film/film.mp4) $(OUT)/scenes/dataset.json
 	$(BIN)/soundspot weights fetch
-	$(BIN)/soundspot localize "$(FILM)" --out $(OUT)/demo
+	$(BIN)/soundspot localize "$(or $(FILM),$(OUT)/film/film.mp4)" --out $(OUT)/demo
 	$(BIN)/soundspot predict default samples --root $(OUT)/scenes --out $(OUT)/scenes.safetensors
 	$(BIN)/soundspot score $(OUT)/scenes.safetensors --benchmark samples --annotations $(OUT)/scenes
 

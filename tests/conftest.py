@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+
+from soundspot.types import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = Path(__file__).resolve().parent / "golden"
@@ -37,6 +42,43 @@ def shared() -> Path:
 def annotations(shared: Path) -> Path:
     """The benchmarks' real annotation files, a folder a source."""
     return shared / "data" / "annotations"
+
+
+@pytest.fixture(scope="session")
+def encoders() -> dict[str, Path]:
+    """The default localizer's encoders in the user's cache; CI must be able to fetch them, others may go without."""
+    from soundspot.encoders import fetch
+
+    try:
+        return fetch()
+    except UserError as error:
+        how = f"not run: encoders not at hand; {error}"
+        if os.environ.get("CI"):
+            pytest.fail(how, pytrace=False)
+        pytest.skip(how)
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """A function from the words after `soundspot` to how that ends: the real entry point, in this process."""
+    from soundspot.cli import main
+
+    def run(*words: str | Path) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["soundspot", *map(str, words)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        return Ended(int(end.value.code or 0), *capfd.readouterr())
+
+    return run
 
 
 @pytest.fixture

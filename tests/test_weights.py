@@ -79,3 +79,33 @@ def test_verify_compares_hashes(saved):
     weights.verify(saved, weights.sha256(saved))
     with pytest.raises(UserError, match="fetch the file again"):
         weights.verify(saved, "0" * 64)
+
+
+def test_the_users_own_file_is_found_as_it_is_named(saved):
+    assert weights.find_weights(saved) == saved
+    assert weights.find_weights(str(saved)) == saved
+
+
+def test_names_that_stand_for_no_weights_are_refused(tmp_path):
+    with pytest.raises(UserError, match=r"unknown weights 'defualt': .*; did you mean 'default'\?"):
+        weights.find_weights("defualt")
+    with pytest.raises(
+        UserError, match=r"gone\.safetensors: expected a weights file, got nothing there; check the path"
+    ):
+        weights.find_weights(tmp_path / "gone.safetensors")
+    with pytest.raises(UserError, match="expected a weights file"):
+        weights.find_weights(tmp_path)
+
+
+def test_built_in_weights_that_did_not_come_with_the_package_are_named(monkeypatch):
+    monkeypatch.setitem(weights.BUILT_IN, "lost", "lost.safetensors")
+    with pytest.raises(UserError, match=r"built-in weights at .*lost\.safetensors, got nothing there; install"):
+        weights.find_weights("lost")
+
+
+def test_the_default_weights_come_with_the_package():
+    path = weights.find_weights("default")
+    header = weights.read_header(path)
+    assert header["method"] == "spot"
+    assert json.loads(header["calibration"]).keys() == {"scale", "offset"}
+    assert path.stat().st_size < 4_000_000

@@ -67,7 +67,9 @@ def _priors() -> Rows:
 def _spectrograms() -> Rows:
     from soundspot.media.audio import SPECTROGRAMS
 
-    return [{"name": name, "what": _first_line(make.__doc__)} for name, make in SPECTROGRAMS.items()]
+    return [
+        {"name": name, "what": _first_line(getattr(make, "func", make).__doc__)} for name, make in SPECTROGRAMS.items()
+    ]
 
 
 _KINDS: dict[str, Callable[[], Rows]] = {

@@ -6,9 +6,10 @@ Results go to stdout, progress and errors to stderr. Exit 0: done; 1: done, and 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -28,7 +29,6 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
 Root = Annotated[Path | None, typer.Option(help="Folder of the data set's media.")]
 Annotations = Annotated[Path | None, typer.Option(help="The benchmark's annotation file or folder.")]
 Split = Annotated[str | None, typer.Option(help="Of a folder with splits: the one to use.")]
@@ -37,12 +37,52 @@ Split = Annotated[str | None, typer.Option(help="Of a folder with splits: the on
 def main() -> None:
     """Run the command line; a user's mistake is one line and exit code 2."""
     try:
-        app()
+        code = app(standalone_mode=False)
     except UserError as error:
-        print(f"soundspot: {' '.join(str(error).split())}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
+        _stop(str(error))
+    except _USAGE_ERROR as error:
+        _stop(_usage(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _stop(
+            f"expected to be able to use {error.filename}, got '{error.strerror}'; check the path and its permissions"
+        )
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+"""What typer raises for words that it cannot parse; it gives the class no public name."""
+
+
+def _stop(message: str) -> NoReturn:
+    if message:
+        print(f"soundspot: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _usage(error: Any) -> str:
+    """A usage error in one line; of a verb alone, typer has printed the help already and says nothing."""
+    message = error.format_message().strip().rstrip(".")
+    where = error.ctx.command_path if error.ctx else "soundspot"
+    return f"{message}; see `{where} --help`" if message else ""
+
+
+def _usable(device: str) -> str:
+    """The device, tried; UserError where torch knows none of that name."""
+    if device == "cpu":
+        return device
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"expected a --device of this machine, got {device!r} ({reason}); use cpu") from None
+    return device
+
+
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...", callback=_usable)]
 
 
 def _version(wanted: bool) -> None:
@@ -164,7 +204,7 @@ def train(
         watched = curve_of(curve, _pairs(curve, curve_annotations, curve_root, curve_split))
     wanted = apply_settings(named(recipe), settings or [])
     done = run(wanted, root=root, out=out, init=init, resume=resume, curve=watched, device=device)
-    if done.weights is not None:
+    if done.weights is not None and os.environ.get("RANK", "0") == "0":
         print(done.weights)
 
 
@@ -235,8 +275,8 @@ def score(
     from soundspot.predictions import Predictions
 
     found = find(BENCHMARKS, benchmark, "benchmark")
-    targets = [target for _, target in _pairs(benchmark, annotations, root, split)]
     rules = find(PROTOCOLS, protocol or found.protocol, "protocol")
+    targets = [target for _, target in _pairs(benchmark, annotations, root, split)]
     place = annotations or root
     without_truth = found.missing(place) if place is not None else []
     results = []

@@ -76,7 +76,10 @@ def find_weights(name_or_path: Path | str) -> Path:
     """The file of built-in weights, or of the user's own. Raises UserError where there is none."""
     name = str(name_or_path)
     if name in BUILT_IN:
-        return Path(__file__).with_name("shipped") / BUILT_IN[name]
+        shipped = Path(__file__).with_name("shipped") / BUILT_IN[name]
+        if not shipped.is_file():
+            raise UserError(f"expected the built-in weights at {shipped}, got nothing there; install soundspot again")
+        return shipped
     if not Path(name).is_file():
         near = unknown(BUILT_IN, name, "weights") if "." not in name and "/" not in name else None
         raise near or UserError(f"{name}: expected a weights file, got nothing there; check the path")

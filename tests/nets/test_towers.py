@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 import torchvision
 from safetensors.torch import save_file
 from torch import nn
 
+from encoder_files import cached
 from soundspot.nets.audio import AudioTower
 from soundspot.nets.image import ImageTower
+from soundspot.nets.yamnet import YAMNet
 from soundspot.types import UserError
 
 
@@ -116,3 +120,81 @@ def test_initialisation_follows_torchs_generator():
         torch.manual_seed(5)
         towers.append(AudioTower("resnet10t").state_dict())
     assert all(torch.equal(value, towers[1][name]) for name, value in towers[0].items())
+
+
+@pytest.mark.parametrize("trainable", ["all", "last_block", "heads"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet10t", "tf_efficientnet_lite0", "efficientnet_b0"])
+def test_a_tower_is_its_frozen_stages_and_the_rest(name, trainable):
+    tower = ImageTower(name, output_stride=16, trainable=trainable).eval()
+    x = torch.randn(2, 3, 64, 96)
+    with torch.no_grad():
+        kept = tower.frozen(x)
+        whole = tower.net.forward_features(x)
+        assert torch.equal(tower(x), whole)
+        assert torch.equal(tower.rest(kept), whole)
+    assert tower.keeps == (trainable != "all")
+    assert torch.equal(kept, {"all": x, "last_block": kept, "heads": whole}[trainable])
+
+
+def test_the_rest_holds_all_that_learns_and_the_frozen_stages_nothing_else():
+    tower = ImageTower("tf_efficientnet_lite0", trainable="last_block").train()
+    kept = tower.frozen(torch.randn(2, 3, 64, 64))
+    assert kept.shape == (2, 192, 2, 2)
+    assert not kept.requires_grad
+    tower.rest(kept).sum().backward()
+    learning = [name for name, value in tower.net.named_parameters() if value.requires_grad]
+    assert learning
+    assert all(value.grad is not None for value in tower.net.parameters() if value.requires_grad)
+    assert {name.split(".")[0] for name in learning} == {"blocks", "conv_head", "bn2"}
+
+
+def test_a_copied_tower_runs_its_own_stages():
+    tower = ImageTower("resnet10t", trainable="last_block").eval()
+    other = copy.deepcopy(tower)
+    x = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        before = other(x)
+        for parameter in tower.parameters():
+            parameter.zero_()
+        assert torch.equal(other(x), before)
+    assert set(tower.state_dict()) == {f"net.{name}" for name in tower.net.state_dict()}
+
+
+@pytest.mark.parametrize("name", ["mobilenetv3_small_050", "vit_tiny_patch16_224"])
+def test_nothing_is_kept_of_nets_that_are_more_than_their_stages(name):
+    tower = ImageTower(name, trainable="last_block").eval()
+    x = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        assert not tower.keeps
+        assert tower.frozen(x) is x
+        assert torch.equal(tower.rest(x), tower(x))
+
+
+def test_the_yamnet_tower_gives_yamnets_features():
+    path = cached("yamnet")
+    tower = AudioTower("yamnet", pretrained=path, trainable="last_block").eval()
+    log_mel = torch.randn(2, 1, 64, 298)
+    with torch.no_grad():
+        expected = YAMNet.load(path).feature_map(log_mel)
+        assert torch.equal(tower(log_mel), expected)
+    assert expected.shape == (2, tower.channels, 2, 9)
+    assert tower.keeps
+    assert tower.initial.startswith("yamnet-")
+    learning = {name for name, value in tower.net.named_parameters() if value.requires_grad}
+    assert learning == {f"stages.14.{layer}.conv.{part}" for layer in (0, 1) for part in ("weight", "bias")}
+
+
+def test_a_yamnet_tower_from_scratch_keeps_its_signals_scale():
+    torch.manual_seed(0)
+    tower = AudioTower("yamnet")
+    with torch.no_grad():
+        assert 0.01 < float(tower(torch.randn(4, 1, 64, 96)).std()) < 100
+
+
+def test_the_yamnet_tower_refuses_what_is_not_its_own(published):
+    with pytest.raises(UserError, match="spectrogram=yamnet"):
+        AudioTower("yamnet")(torch.randn(1, 1, 257, 96))
+    with pytest.raises(UserError, match="weights of the same architecture"):
+        AudioTower("yamnet", pretrained=published[1])
+    with pytest.raises(UserError, match="output_stride=32"):
+        AudioTower("yamnet", output_stride=16)

@@ -13,6 +13,9 @@ import pytest
 import timm
 import torch
 
+from encoder_files import cached
+from make_scenes import make_scenes
+from soundspot import weights
 from soundspot.methods import method_class
 from soundspot.recipes import RECIPES, recipe
 from soundspot.train.loop import train
@@ -82,3 +85,21 @@ def test_a_papers_recipe_starts_from_a_picture_towers_file(pairs_root: Path, tmp
     )
     assert "image: tower.pth sha256:" in result.summary["init"]
     assert "audio: random init" in result.summary["init"]
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_a_recipe_on_pasted_scenes_learns_from_what_the_packages_towers_say(paper: str, tmp_path: Path) -> None:
+    for encoder in ("tf_efficientnet_lite0", "yamnet"):
+        cached(encoder)
+    root = make_scenes(tmp_path / "scenes", ["visible", "silent", "visible"], split="train")
+    built = recipe(f"{paper}_paste")
+    assert (built.cache, built.batch_size, built.data.kinds) == ("features", 128, ("visible",))
+    small = replace(built, batch_size=2, epochs=2, num_workers=0)
+    result = train(small, root=root, out=tmp_path / "out", progress=False)
+    assert result.summary["steps"] == 2
+    assert "image: tf_efficientnet_lite0-" in result.summary["init"]
+    assert "audio: yamnet-" in result.summary["init"]
+    assert result.weights is not None
+    found = weights.load(result.weights)
+    assert found.inputs.spectrogram == "yamnet"
+    assert found.inputs.sample_rate == 16000

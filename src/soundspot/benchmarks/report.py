@@ -179,14 +179,33 @@ def _rich(benchmark: str, results: Sequence[Result], with_published: bool) -> Ta
 
     lines = rows(results, with_published=with_published)
     columns = columns_of(lines)
+    if len(columns) > len(lines):  # wider than a terminal: better a column a result
+        return _rich_on_its_side(benchmark, lines, columns)
     table = Table(title=escape(benchmark) or None)
     for title in _FIXED:
         table.add_column(title, overflow="fold")
     for key in columns:
         table.add_column(HEADLINES[key], justify="right")
-    styles = {"result": "bold", "floor": "dim", "ceiling": "dim", "published": ""}
     for line in lines:
-        table.add_row(*map(escape, line.texts(columns)), style=styles[line.kind])
+        table.add_row(*map(escape, line.texts(columns)), style=_STYLES[line.kind])
+    return table
+
+
+_STYLES = {"result": "bold", "floor": "dim", "ceiling": "dim", "published": ""}
+
+
+def _rich_on_its_side(benchmark: str, lines: Sequence[Row], columns: Sequence[str]) -> Table:
+    """A row a metric, a column a result."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(benchmark) or None)
+    table.add_column("")
+    for line in lines:
+        table.add_column(f"{escape(line.name)}\n({line.kind})", justify="right", style=_STYLES[line.kind])
+    table.add_row("clips", *(line.clips for line in lines), end_section=True)
+    for key in columns:
+        table.add_row(HEADLINES[key], *(escape(line.cells.get(key, "")) for line in lines))
     return table
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from soundspot.data.loader import LoadedClip, split_missing
-from soundspot.data.training import Draws, Plan, TrainingSet, augment
+from soundspot.data.training import AREAS, Draws, Plan, TrainingSet, augment
 from soundspot.types import Batch, Clip, Inputs, Missing, UserError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class KeptStack:
     def to_batch(self, _: Inputs, device: torch.device | str) -> Batch:
         """The features as a batch's extra tensors; picture and sound are there in name only."""
         size = len(self.clips)
-        moved = {name: value.to(device).float() for name, value in self.features.items()}
+        moved = {name: _as_float(value.to(device)) for name, value in self.features.items()}
         return Batch(
             image=torch.empty(size, 3, 0, 0, device=device),
             audio=torch.empty(size, 1, 0, 0, device=device),
@@ -68,14 +68,30 @@ class KeptFeatures:
                 features = method.frozen(batch)
                 if not features:
                     raise UserError("expected cache=memory or off: this method has no frozen parts to keep features of")
-                for name, value in {**features, **batch.extra}.items():
+                for name, value in features.items():
                     parts.setdefault(name, []).append(value.half().cpu())
-                if batch.mask is not None:
-                    parts.setdefault("mask", []).append(batch.mask.half().cpu())
+                for name, area in stacked.areas.items():
+                    parts.setdefault(name, []).append(area[:, None])
                 for clip in stacked.clips:
                     self.place[numbers[clip.id]] = len(self.place)
         method.train(was_training)
         self.features = {name: torch.cat(values) for name, values in parts.items()}
+
+    def check(self, training: TrainingSet, method: Method, device: torch.device | str) -> None:
+        """Raises UserError unless these are the features of this training set by the frozen parts of this method."""
+        ours, theirs = ([clip.id for clip, _ in pairs] for pairs in (self.pairs, training.pairs))
+        if ours != theirs:
+            raise UserError(f"expected features kept of these {len(theirs)} clips, got others ({len(ours)}); keep anew")
+        index = next(iter(self.place), None)
+        if index is None:
+            return
+        stacks, _ = split_missing([_Unmoved(training)[index]])
+        was_training = method.training
+        now = method.eval().frozen(stacks[0].to_batch(method.inputs, device)) if stacks else {}
+        method.train(was_training)
+        names = self.features.keys() - AREAS.keys()
+        if names != now.keys() or not all(_alike(now[name], self.features[name][:1]) for name in names):
+            raise UserError("expected features kept by the same frozen parts, got others; keep them anew")
 
     def batches(
         self, plan: Plan, epochs: int, first_epoch: int, first_step: int
@@ -95,6 +111,17 @@ class KeptFeatures:
         return [KeptStack({name: value[rows] for name, value in self.features.items()}, clips)]
 
 
+def _alike(now: Tensor, kept: Tensor) -> bool:
+    """Whether two features agree as well as half precision lets them."""
+    now, kept = now.float().cpu(), kept.float()
+    return now.shape == kept.shape and torch.allclose(now, kept, rtol=0.01, atol=0.01 * float(kept.abs().max()))
+
+
+def _as_float(value: Tensor) -> Tensor:
+    """Half precision as it is; areas, kept as bytes, in 0..1."""
+    return value.float() / 255 if value.dtype == torch.uint8 else value.float()
+
+
 class _Unmoved(Dataset[tuple[Clip, LoadedClip] | Missing]):
     """The clips of a training set as they are, in order."""
 
@@ -108,7 +135,11 @@ class _Unmoved(Dataset[tuple[Clip, LoadedClip] | Missing]):
         decoded = self.training.decoded(index, UNMOVED)
         if isinstance(decoded, Missing):
             return decoded
-        return self.training.pairs[index][0], augment(decoded, self.training.inputs, UNMOVED)
+        clip, rate = self.training.pairs[index][0], self.training.sample_rate
+        if rate not in (None, decoded.sample_rate):
+            reason = f"sound at {decoded.sample_rate} Hz among sounds at {rate} Hz; set the sample_rate"
+            return Missing(clip.id, f"{reason} of the method's inputs, so that all are resampled")
+        return clip, augment(decoded, self.training.inputs, UNMOVED)
 
 
 def _fetch(training: TrainingSet, num_workers: int) -> DataLoader:

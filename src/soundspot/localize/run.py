@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from soundspot.localize.timeline import Timeline
 from soundspot.train.logs import Bar
 from soundspot.types import UserError
 
+MAX_LOST_STEPS = 2
+"""Sound often runs a little longer than pictures; more than this is worth a word."""
+
 
 @dataclass(frozen=True)
 class Localized:
@@ -20,12 +24,23 @@ class Localized:
 
     timeline: Timeline
     files: dict[str, Path]
+    promised_seconds: float
+    """How long the film says it is."""
+
+    def lost_seconds(self) -> float:
+        """How much of its end gave no picture: a film cut short still claims its whole length."""
+        seen = self.timeline.moments[-1].time_seconds + self.timeline.step_seconds
+        return max(0.0, self.promised_seconds - seen)
 
     def facts(self) -> dict[str, Any]:
         """For machines: the files, and each stretch of the timeline."""
         names = ("start_seconds", "end_seconds", "verdict", "heard")
         rows = [dict(zip(names, stretch, strict=True)) for stretch in self.timeline.stretches()]
-        return {"files": {name: str(path) for name, path in self.files.items()}, "stretches": rows}
+        return {
+            "files": {name: str(path) for name, path in self.files.items()},
+            "stretches": rows,
+            "lost_seconds": round(self.lost_seconds(), 3),
+        }
 
     def text(self) -> str:
         """For people: a line a stretch, and where the files lie."""
@@ -37,6 +52,10 @@ class Localized:
             place = _place(best.row()["peak"]) if verdict in ("on-screen", None) else ""
             lines.append(
                 f"{start:7.1f} - {end:6.1f} s  {verdict or 'relative':10s}  {sure:12s}  {heard:28s} {place}".rstrip()
+            )
+        if self.lost_seconds() > MAX_LOST_STEPS * self.timeline.step_seconds:
+            lines.append(
+                f"the last {self.lost_seconds():.1f} s of {self.promised_seconds:.1f} s gave no picture: cut off?"
             )
         return "\n".join([*lines, *(f"{name}: {path}" for name, path in self.files.items())])
 
@@ -59,7 +78,7 @@ def run(
     device: str = "cpu",
 ) -> Localized:
     """Localize, and write overlay.mp4, timeline.jsonl and summary.png to `out`. Raises UserError for unusable input."""
-    if not every_seconds > 0:
+    if not 0 < every_seconds < math.inf:
         raise UserError(f"expected --every above 0 seconds, got {every_seconds}; try 0.5")
     source = open_source(source_path, sound_path)
     localizer = Localizer.from_pretrained(weights, device)
@@ -75,4 +94,4 @@ def run(
         frames = max(1, round(source.duration_seconds * source.frames_per_second))
         with Bar("write the film", frames) as bar:
             write_overlay(source, timeline, files["film"], progress=lambda *_: bar.advance())
-    return Localized(timeline, files)
+    return Localized(timeline, files, source.duration_seconds)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from soundspot.types import Box
 
@@ -37,7 +38,8 @@ class Calibration:
 
     def probability(self, score: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """The probability that the score stands for a visible source."""
-        return 1.0 / (1.0 + np.exp(-(self.scale * np.asarray(score, dtype=np.float64) + self.offset)))
+        odds = self.scale * np.asarray(score, dtype=np.float64) + self.offset
+        return np.asarray(expit(odds))
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Moment:
             "probability": None if self.probability is None else round(self.probability, 4),
             "confidence": round(self.confidence, 4),
             "level_dbfs": round(self.level_dbfs, 1) if math.isfinite(self.level_dbfs) else None,
-            "peak": [round((x + 0.5) / columns, 4), round((y + 0.5) / rows, 4)],
+            "peak": [round((float(x) + 0.5) / columns, 4), round((float(y) + 0.5) / rows, 4)],
             "boxes": [[round(v, 4) for v in box] for box in self.boxes],
             "heard": [{"tag": name, "probability": round(value, 4)} for name, value in self.tags],
         }
@@ -109,7 +111,7 @@ class Timeline:
 
     def save(self, path: Path) -> None:
         """Write timeline.jsonl: a line of provenance, then a line a moment."""
-        head = {"source": self.source, "step_seconds": self.step_seconds, **self.provenance}
+        head = {"source": self.source, "step_seconds": self.step_seconds, "made_with": self.provenance}
         lines = [head, *(moment.row() for moment in self.moments)]
         aside = path.with_name(path.name + ".part")
         aside.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
 
 from soundspot.lookup import find
 from soundspot.types import Batch, Inputs, UserError
+
+if TYPE_CHECKING:
+    from soundspot.nets.tower import Tower
 
 Option = int | float | str | bool
 
@@ -124,6 +127,19 @@ def weights_path(path: str) -> Path | None:
     if not Path(path).is_file():
         raise UserError(f"expected initial weights at {path}, got no file there; fetch them, or leave the option empty")
     return Path(path)
+
+
+def through_frozen(batch: Batch, image: Tower, audio: Tower) -> dict[str, Tensor]:
+    """What the frozen stages of two towers make of a batch, for their `rest`: as the batch brings it, or made now."""
+    towers = {"image": (image, batch.image), "audio": (audio, batch.audio)}
+    return {
+        name: batch.extra[name] if name in batch.extra else tower.frozen(raw) for name, (tower, raw) in towers.items()
+    }
+
+
+def keepable(batch: Batch, image: Tower, audio: Tower) -> dict[str, Tensor]:
+    """`Method.frozen` of a method of two towers: nothing unless both have stages that never learn."""
+    return through_frozen(batch, image, audio) if image.keeps and audio.keeps else {}
 
 
 def positive(value: float, what: str) -> float:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from soundspot import ops
 from soundspot.lookup import find
-from soundspot.methods.base import Method, media_inputs, positive, weights_path
+from soundspot.methods.base import Method, keepable, media_inputs, positive, through_frozen, weights_path
 from soundspot.nets.audio import AudioTower
 from soundspot.nets.image import ImageTower
 from soundspot.types import Batch
@@ -96,9 +96,14 @@ class EZVSL(Method):
         self.image_head = image_head(self.image.channels, dim)
         self.audio_head = audio_head(self.audio.channels, dim)
 
+    def frozen(self, batch: Batch) -> dict[str, Tensor]:
+        """What the towers' frozen stages give: "image" and "audio"."""
+        return keepable(batch, self.image, self.audio)
+
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Cells (B, dim, h, w), not normalised, and unit sounds (B, dim)."""
-        return self.project(self.image(batch.image), ops.max_pool(self.audio(batch.audio)))
+        given = through_frozen(batch, self.image, self.audio)
+        return self.project(self.image.rest(given["image"]), ops.max_pool(self.audio.rest(given["audio"])))
 
     def project(self, image_features: Tensor, audio_features: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C, h, w), (B, C') -> cells (B, dim, h, w), not normalised, and unit sounds (B, dim)."""

@@ -98,7 +98,7 @@ def _up(scores: Map, mode: str) -> Map:
 
     if scores.shape == (GRID, GRID):
         return scores
-    grid = torch.from_numpy(np.ascontiguousarray(scores, dtype=np.float32))[None, None]
+    grid = torch.from_numpy(np.array(scores, dtype=np.float32))[None, None]  # a copy: maps of a file are read-only
     large: Map = F.interpolate(grid, size=(GRID, GRID), mode=mode, align_corners=True)[0, 0].numpy()
     return large
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from soundspot import ops
-from soundspot.methods.base import Method, media_inputs, positive, weights_path
+from soundspot.methods.base import Method, keepable, media_inputs, positive, through_frozen, weights_path
 from soundspot.nets.audio import AudioTower
 from soundspot.nets.image import ImageTower
 from soundspot.types import Batch, UserError
@@ -132,10 +132,15 @@ class LVS(Method):
             )
         return nn.Identity(), nn.Identity()
 
+    def frozen(self, batch: Batch) -> dict[str, Tensor]:
+        """What the towers' frozen stages give: "image" and "audio"."""
+        return keepable(batch, self.image, self.audio)
+
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Unit cells (B, C, h, w) and unit sounds (B, C)."""
-        cells = self.image_head(self.image(batch.image))
-        return ops.unit(cells), ops.unit(self.audio_head(ops.max_pool(self.audio(batch.audio))))
+        given = through_frozen(batch, self.image, self.audio)
+        cells = self.image_head(self.image.rest(given["image"]))
+        return ops.unit(cells), ops.unit(self.audio_head(ops.max_pool(self.audio.rest(given["audio"]))))
 
     def localize(self, batch: Batch) -> Tensor:
         """Cosine at every place, (B, h, w)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from soundspot import ops
 from soundspot.lookup import find
-from soundspot.methods.base import Method, media_inputs, positive, weights_path
+from soundspot.methods.base import Method, keepable, media_inputs, positive, through_frozen, weights_path
 from soundspot.methods.ez_vsl import audio_head, image_head
 from soundspot.nets.audio import AudioTower
 from soundspot.nets.image import ImageTower
@@ -46,10 +46,10 @@ class Branch(nn.Module):
         self.image_heads = nn.ModuleDict({name: image_head(image.channels, dim) for name in spaces})
         self.audio_heads = nn.ModuleDict({name: audio_head(audio.channels, dim) for name in spaces})
 
-    def forward(self, batch: Batch) -> Spaces:
-        """Every subspace of a batch."""
-        places = self.image_dropout(self.image(batch.image))
-        sounds = self.audio_dropout(ops.max_pool(self.audio(batch.audio)))
+    def forward(self, given: Mapping[str, Tensor]) -> Spaces:
+        """Every subspace of a batch, from what the towers' frozen stages made of it."""
+        places = self.image_dropout(self.image.rest(given["image"]))
+        sounds = self.audio_dropout(ops.max_pool(self.audio.rest(given["audio"])))
         return {
             name: Space(ops.unit(self.image_heads[name](places)), ops.unit(self.audio_heads[name](sounds)))
             for name in self.image_heads
@@ -114,6 +114,8 @@ class SLAVC(Method):
     inside forward, before it takes targets, towards the weights that the step will start from. As teachers start as
     copies of the online towers, its first move changes nothing, and the teachers that give the targets are the
     same at every step; only those saved after the last step are one move further along here.
+
+    Stages that never learn are the same in both, so the online towers' serve the teachers too.
     """
 
     def __init__(
@@ -171,9 +173,14 @@ class SLAVC(Method):
         )
         self.teacher = copy.deepcopy(self.online).requires_grad_(False)
 
+    def frozen(self, batch: Batch) -> dict[str, Tensor]:
+        """What the towers' frozen stages give: "image" and "audio"; online and teacher share it."""
+        return keepable(batch, self.online.image, self.online.audio)
+
     def encode(self, batch: Batch) -> Spaces:
         """The subspaces that localization and retrieval use."""
-        return self.teacher(batch) if self.infer_with_teacher else self.online(batch)
+        given = through_frozen(batch, self.online.image, self.online.audio)
+        return self.teacher(given) if self.infer_with_teacher else self.online(given)
 
     def localize(self, batch: Batch) -> Tensor:
         """Mean cosine of the shown subspaces over temperature, (B, h, w): paper eq. 7 up to a constant factor."""
@@ -192,9 +199,10 @@ class SLAVC(Method):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Online pictures against the teachers' sounds, and the other way round, over the pairs of all processes."""
-        online = self.online(batch)
+        given = through_frozen(batch, self.online.image, self.online.audio)
+        online = self.online(given)
         with torch.no_grad():
-            teacher = self.teacher(batch)
+            teacher = self.teacher(given)
         return self.terms(_gathered(online), _gathered(teacher), self.temperature)
 
     @torch.no_grad()
@@ -202,6 +210,8 @@ class SLAVC(Method):
         """Move the teachers: parameters only; their batch norms take statistics from their own forward passes."""
         online = dict(self.online.named_parameters())
         for name, slow in self.teacher.named_parameters():
+            if not online[name].requires_grad:
+                continue  # the same in both; rounding would let it drift
             momentum = self.momenta["image" if name.startswith("image") else "audio"]
             slow.mul_(momentum).add_(online[name], alpha=1 - momentum)
 

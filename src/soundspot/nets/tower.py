@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import timm
+from timm.models.efficientnet import EfficientNet
+from timm.models.resnet import ResNet
 from torch import Tensor, nn
 
 from soundspot import nets
@@ -51,11 +53,12 @@ class Tower(nn.Module):
             if pretrained is None:
                 init_from_scratch(self.net)
             else:
-                _load(self.net, pretrained)
+                load_into(self.net, pretrained)
             self._check_classifier(name, num_classes)
         self.is_timm = name not in nets.TOWERS
         self.initial = "random init" if pretrained is None else f"{pretrained.name} sha256:{sha256(pretrained)}"
         self._frozen = _freeze(self.net, trainable)
+        self._before, self._after = _cut(self.net, trainable)
 
     def train(self, mode: bool = True) -> Tower:
         """As usual, except that frozen parts stay in evaluation mode: their statistics must not drift."""
@@ -66,9 +69,22 @@ class Tower(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels_in, H, W) -> (B, channels, h, w)."""
-        if not self.is_timm:
-            return self.net(x)
-        return _as_map(self.net, self.net.forward_features(x), x)
+        return self.rest(self.frozen(x))
+
+    @property
+    def keeps(self) -> bool:
+        """Whether `frozen` does anything: its output can then be kept, and training runs `rest` alone."""
+        return bool(self._before)
+
+    def frozen(self, x: Tensor) -> Tensor:
+        """What the stages that never learn make of (B, channels_in, H, W); where there are none, that itself."""
+        return _through(self._before, x)
+
+    def rest(self, y: Tensor) -> Tensor:
+        """The output of `frozen` -> (B, channels, h, w)."""
+        if self.keeps:
+            return _through(self._after, y)
+        return _as_map(self.net, self.net.forward_features(y), y) if self.is_timm else self.net(y)
 
     def _check_classifier(self, name: str, num_classes: int) -> None:
         """Raises UserError where the classifier reads something else than the last stage's features."""
@@ -129,7 +145,7 @@ def _make_dense(net: nn.Module) -> None:
             module.padding = tuple(size // 2 for size in module.kernel_size)
 
 
-def _load(net: nn.Module, path: Path) -> None:
+def load_into(net: nn.Module, path: Path) -> None:
     """Fill `net` from the file; three input channels are summed where `net` has one. Raises UserError on a misfit."""
     wanted = net.state_dict()
     given = {name: value for name, value in read_any(path).items() if name in wanted or not _is_classifier(name)}
@@ -184,8 +200,41 @@ def _freeze(net: nn.Module, trainable: str) -> list[nn.Module]:
 
 
 def _last_stage(net: nn.Module) -> str:
-    """The name of the module that holds the last stage: timm says; else the last child with parameters."""
+    """The name of the module that holds the last stage: timm says; else the last (stage) with parameters."""
     info: Any = getattr(net, "feature_info", None)
     if info:
         return str(info[-1]["module"])
-    return [name for name, child in net.named_children() if next(child.parameters(), None) is not None][-1]
+    stages = _stages(net) or list(net.named_children())
+    return [name for name, child in stages if next(child.parameters(), None) is not None][-1]
+
+
+def _stages(net: nn.Module) -> list[tuple[str, nn.Module]]:
+    """What `net` runs, first to last, by the modules' names; empty where that is not all that makes its map."""
+    if type(net) is EfficientNet:  # a subclass may do more between its modules
+        blocks = [(f"blocks.{name}", block) for name, block in net.blocks.named_children()]
+        return [*_named(net, "conv_stem", "bn1"), *blocks, *_named(net, "conv_head", "bn2")]
+    if type(net) is ResNet:
+        return _named(net, "conv1", "bn1", "act1", "maxpool", "layer1", "layer2", "layer3", "layer4")
+    stages = getattr(net, "stages", None)
+    if not hasattr(net, "forward_features") and isinstance(stages, nn.Sequential):
+        return [(f"stages.{name}", stage) for name, stage in stages.named_children()]
+    return []
+
+
+def _named(net: nn.Module, *names: str) -> list[tuple[str, nn.Module]]:
+    return [(name, net.get_submodule(name)) for name in names]
+
+
+def _cut(net: nn.Module, trainable: str) -> tuple[list[nn.Module], list[nn.Module]]:
+    """The stages that never learn, and those from the first that does; none where `net` is not made of stages."""
+    stages = [] if trainable == "all" else _stages(net)
+    names = [name for name, _ in stages]
+    first = names.index(_last_stage(net)) if stages and trainable == "last_block" else len(stages)
+    modules = [module for _, module in stages]
+    return modules[:first], modules[first:]
+
+
+def _through(stages: list[nn.Module], x: Tensor) -> Tensor:
+    for stage in stages:
+        x = stage(x)
+    return x

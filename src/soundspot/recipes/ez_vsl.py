@@ -68,7 +68,7 @@ def paste() -> Recipe:
         name="ez_vsl_paste",
         options={**datasets.PASTE_OPTIONS},
         data=datasets.PASTE,
-        batch_size=64,
+        epochs=datasets.PASTE_EPOCHS,
         num_workers=2,
-        cache="memory",
+        cache="features",
     )

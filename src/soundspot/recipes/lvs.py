@@ -67,9 +67,9 @@ def paste() -> Recipe:
     return replace(
         BASE,
         name="lvs_paste",
-        options={**datasets.PASTE_OPTIONS, "dim": 512, "resize": "squash", "seconds": 3.0},
+        options={**datasets.PASTE_OPTIONS, "dim": 512},
         data=datasets.PASTE,
-        batch_size=64,
+        epochs=datasets.PASTE_EPOCHS,
         num_workers=2,
-        cache="memory",
+        cache="features",
     )

@@ -70,7 +70,7 @@ def paste() -> Recipe:
         name="slavc_paste",
         options={**datasets.PASTE_OPTIONS},
         data=datasets.PASTE,
-        batch_size=64,
+        epochs=datasets.PASTE_EPOCHS,
         num_workers=2,
-        cache="memory",
+        cache="features",
     )

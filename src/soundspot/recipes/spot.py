@@ -18,7 +18,7 @@ def spot() -> Recipe:
         name="spot",
         method="spot",
         data=DataSpec("folder", split="train"),
-        epochs=12,
+        epochs=8,
         batch_size=16,
         optimizer="adamw",
         learning_rate=3e-3,

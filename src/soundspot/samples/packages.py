@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import re
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from soundspot.encoders import cache_folder
 from soundspot.types import UserError
 
 STATUS = Path("/var/lib/dpkg/status")
@@ -28,8 +28,8 @@ class Packages:
 
 
 def default_cache() -> Path:
-    """The folder for fetched packages if the user names none: soundspot/packages in the user's cache folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "soundspot" / "packages"
+    """The folder for fetched packages if the user names none: packages in soundspot's cache folder."""
+    return cache_folder() / "packages"
 
 
 def fetch(names: Sequence[str], cache: Path, *, source: Path | None = None, dependencies: bool = False) -> Packages:

@@ -39,7 +39,8 @@ def calibrate(path: Path, root: Path, out: Path, *, split: str = "calibration", 
     visible = np.array([t.kind == "visible" for _, t in judged if t.clip_id in predictions.maps])
     fitted = fit(scores, visible)
     header = {key: value for key, value in method.provenance.items() if key in KEPT}
-    about = {"calibration": json.dumps(vars(fitted)), "calibrated_on": f"{root.name}/{split}, {len(scores)} clips"}
+    used = f"{root.name}/{split}, {len(scores)} of {len(judged)} clips"
+    about = {"calibration": json.dumps(vars(fitted)), "calibrated_on": used}
     weights.save(method, out, {**header, **about})
     return fitted
 
@@ -52,14 +53,19 @@ def fit(scores: npt.NDArray[np.floating], visible: npt.NDArray[np.bool_]) -> Cal
     """Scores (N,) and truths (N,) -> the logistic curve of least cross-entropy, both kinds weighing the same."""
     if visible.all() or not visible.any():
         raise UserError("expected scenes with a visible source and scenes without, got one kind only; add the other")
-    signs = np.where(visible, 1.0, -1.0)
-    shares = np.where(visible, 0.5 / visible.sum(), 0.5 / (~visible).sum())
+    counts = np.where(visible, visible.sum(), (~visible).sum())
+    # Platt's targets, a little short of 0 and 1: scores that tell the kinds apart for sure would have no best curve.
+    truths = np.where(visible, (counts + 1) / (counts + 2), 1 / (counts + 2))
+    # The search starts from a slope of 1, so it must not matter in which units a method scores.
+    centre, spread = float(scores.mean()), float(scores.std()) or 1.0
+    units = (scores.astype(np.float64) - centre) / spread
 
     def loss(place: npt.NDArray[np.float64]) -> float:
-        return float((shares * np.logaddexp(0, -signs * (place[0] * scores + place[1]))).sum())
+        odds = place[0] * units + place[1]
+        return float(((np.logaddexp(0, odds) - truths * odds) / counts).sum())
 
-    scale, offset = minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead").x
-    return Calibration(float(scale), float(offset))
+    slope, offset = minimize(loss, np.array([1.0, 0.0])).x
+    return Calibration(float(slope / spread), float(offset - slope * centre / spread))
 
 
 def _labelled(pairs: Sequence[Pair], method: Method, batch_size: int) -> Iterator[Batch]:

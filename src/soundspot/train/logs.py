@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Mapping
@@ -16,6 +17,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 METRICS = "metrics.jsonl"
 
 
+def without_nan(value: Any) -> Any:
+    """The same with None for what is not a number: JSON has no word for it."""
+    if isinstance(value, Mapping):
+        return {key: without_nan(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 class Metrics:
     """Appends one JSON line a measurement; numbers go to TensorBoard too, where that is installed."""
 
@@ -27,7 +37,7 @@ class Metrics:
         self.board = _tensorboard(folder / "tensorboard")
 
     def write(self, kind: str, step: int, values: Mapping[str, Any]) -> None:
-        line = json.dumps({"kind": kind, "step": step, **values}) + "\n"
+        line = json.dumps({"kind": kind, "step": step, **without_nan(values)}) + "\n"
         self.file.write(line.encode())
         self.file.flush()
         if self.board is not None:
@@ -88,6 +98,7 @@ class Clock:
     def __init__(self) -> None:
         self.began = self.since = time.perf_counter()
         self.samples = 0
+        self.last = 0.0
 
     def count(self, samples: int) -> None:
         self.samples += samples
@@ -96,8 +107,10 @@ class Clock:
         return time.perf_counter() - self.began
 
     def speed(self) -> float:
-        return self.samples / max(time.perf_counter() - self.since, 1e-9)
+        """Of the samples since the last restart, or where there are none yet, what it was before it."""
+        return self.samples / max(time.perf_counter() - self.since, 1e-9) if self.samples else self.last
 
     def restart(self) -> None:
         """Measure the speed from now on."""
+        self.last = self.speed()
         self.since, self.samples = time.perf_counter(), 0

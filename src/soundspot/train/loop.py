@@ -47,6 +47,8 @@ class TrainResult:
     checkpoint: Path
     metrics: Path
     summary: dict[str, Any]
+    kept: KeptFeatures | None = None
+    """Under cache=features: for a further run with the same frozen parts."""
 
 
 @dataclass
@@ -75,6 +77,7 @@ def train(
     init: Path | None = None,
     resume: bool = False,
     curve: Curve | None = None,
+    kept: KeptFeatures | None = None,
     test_ids: Mapping[str, Iterable[str]] | None = None,
     device: str = "cpu",
     limit_clips: int | None = None,
@@ -84,8 +87,9 @@ def train(
     """Run a recipe; everything it makes goes to `out`. Under `torchrun` all its processes train together.
 
     `init`: weights to start from (a picture tower's, or a whole method's). `resume`: go on from the newest checkpoint
-    in `out`, to the bit. `curve`: a benchmark to score after each epoch, as a diagnostic. `test_ids`: further lists to
-    check for leaks. `limit_clips`: only so many training clips. `max_steps`: stop there, to be resumed.
+    in `out`, to the bit. `curve`: a benchmark to score after each epoch, as a diagnostic. `kept`: under cache=features,
+    those of an earlier run with the same clips and frozen parts. `test_ids`: further lists to check for leaks.
+    `limit_clips`: only so many training clips. `max_steps`: stop there, to be resumed.
     Raises UserError on leaks, on data or files that do not fit, and when the loss is no longer a number.
     """
     place = root or (Path(recipe.data.root) if recipe.data.root else None)
@@ -95,7 +99,10 @@ def train(
         clips = find_clips(recipe, place, test_ids)
         if limit_clips is not None:
             clips = replace(clips, training=clips.training[:limit_clips], limit=limit_clips)
+        if kept is not None and recipe.cache != "features":
+            raise UserError(f"expected cache=features for a run on kept features, got cache={recipe.cache}; set it")
         run = Run(recipe, clips, out, init, here, curve)
+        run.kept = kept
         if resume:
             run.resume()
         elif here.first and (out / checkpoint.CURRENT).exists():
@@ -110,6 +117,7 @@ class Run:
         self, recipe: Recipe, clips: TrainingClips, out: Path, init: Path | None, here: Ranks, curve: Curve | None
     ) -> None:
         self.recipe, self.clips, self.out, self.ranks, self.curve = recipe, clips, out, here, curve
+        self.kept: KeptFeatures | None = None
         if recipe.batch_size % here.count:
             raise UserError(f"expected a batch_size that {here.count} processes can share, got {recipe.batch_size}")
         self.start: Start = start_method(recipe, init)
@@ -184,8 +192,11 @@ class Run:
 
     def _batches(self, training: TrainingSet) -> Iterable[Fetched]:
         if self.recipe.cache == "features":
-            kept = KeptFeatures(training, self.method, self.ranks.device, self.recipe.num_workers)
-            return kept.batches(self.plan, self.recipe.epochs, self.now.epoch, self.now.step_in_epoch)
+            if self.kept is None:
+                self.kept = KeptFeatures(training, self.method, self.ranks.device, self.recipe.num_workers)
+            else:
+                self.kept.check(training, self.method, self.ranks.device)
+            return self.kept.batches(self.plan, self.recipe.epochs, self.now.epoch, self.now.step_in_epoch)
         return training_batches(
             training,
             self.plan,
@@ -373,4 +384,5 @@ class Run:
             checkpoint=self.out / checkpoint.CURRENT,
             metrics=self.out / METRICS,
             summary=summary,
+            kept=self.kept,
         )

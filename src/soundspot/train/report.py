@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from soundspot.train.clips import TrainingClips
+from soundspot.train.logs import without_nan
 from soundspot.train.recipe import Recipe
 
 
@@ -48,7 +49,7 @@ def run_facts(recipe: Recipe, init: str, num_ranks: int, device: torch.device) -
 def write_json(path: Path, value: Any) -> None:
     """Write aside, then move: a reader never sees half a file."""
     aside = path.with_name(path.name + ".part")
-    aside.write_text(json.dumps(value, indent=2) + "\n")
+    aside.write_text(json.dumps(without_nan(value), indent=2) + "\n")
     aside.replace(path)
 
 

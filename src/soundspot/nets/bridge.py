@@ -1,6 +1,6 @@
 """A training-free bridge from sound to picture: AudioSet tags name ImageNet classes, whose class maps say where.
 
-For sounds that no trained head ever met. The table is `soundspot.localize.bridge_table`; the tags come from
+For sounds that no trained head ever met. The table is `soundspot.nets.bridge_table`; the tags come from
 `soundspot.nets.yamnet`, the class maps from `soundspot.nets.lite`.
 """
 
@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from soundspot.localize.bridge_table import GENERIC, GROUPS, PEOPLE, PERSON, SPECIFIC
 from soundspot.lookup import unknown
+from soundspot.nets.bridge_table import GENERIC, GROUPS, PEOPLE, PERSON, SPECIFIC
 from soundspot.types import UserError
 
 NUM_IMAGENET = 1000

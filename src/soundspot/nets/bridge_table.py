@@ -1,4 +1,4 @@
-"""Which ImageNet classes can make which AudioSet sounds: checked by hand, read by `soundspot.localize.bridge`.
+"""Which ImageNet classes can make which AudioSet sounds: checked by hand, read by `soundspot.nets.bridge`.
 
 A row is AudioSet's display name and the ImageNet classes by their first name, separated by " | ". `@name` stands for a
 group below, `12-34` for a range of indices (dogs' breeds have hundreds of names), PERSON for a human being, which
@@ -350,7 +350,8 @@ GENERIC: dict[str, str] = {
 PEOPLE = (
     "groom | ballplayer | scuba diver | academic gown | abaya | bow tie | Windsor tie | suit | jersey | sweatshirt"
     " | cardigan | trench coat | lab coat | military uniform | kimono | gown | sunglasses | sunglass | wig"
-    " | neck brace | bonnet | cowboy hat | sombrero | bathing cap | hair slide | lipstick | mortarboard | stole | bulletproof vest | jean"
-    " | miniskirt | bikini | maillot, tank suit | swimming trunks | oxygen mask | mask | ski mask | bib"
+    " | neck brace | bonnet | cowboy hat | sombrero | bathing cap | hair slide | lipstick | mortarboard | stole"
+    " | bulletproof vest | jean | miniskirt | bikini | maillot, tank suit | swimming trunks | oxygen mask | mask"
+    " | ski mask | bib"
 )
 """What people wear: a stand-in for PERSON where no person map is given."""

@@ -1,0 +1,133 @@
+"""Calibration: the fitted curve, and what `calibrate` writes into the weights' header."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from make_scenes import make_scenes
+from soundspot import weights
+from soundspot.localize.localizer import Localizer
+from soundspot.localize.timeline import Calibration
+from soundspot.methods import METHODS
+from soundspot.methods.base import Method
+from soundspot.train.calibrate import calibrate, fit
+from soundspot.types import Batch, Inputs, UserError
+
+
+def drawn(scale: float, offset: float, size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Scores, as many of either truth, whose odds at equal shares are scale * score + offset."""
+    draw = np.random.default_rng(seed)
+    # Two normal distributions of variance 1 / scale, 1 apart: their log-likelihood ratio is exactly that line.
+    spread, middle = scale**-0.5, -offset / scale
+    visible = np.arange(size) % 2 == 0
+    return draw.normal(np.where(visible, middle + 0.5, middle - 0.5), spread), visible
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(2.0, -1.0), (1.0, 4.0), (6.0, 0.0)])
+def test_a_known_curve_is_found_again(scale: float, offset: float) -> None:
+    found = fit(*drawn(scale, offset, 40_000))
+    assert found.scale == pytest.approx(scale, rel=0.05)
+    assert found.offset == pytest.approx(offset, abs=0.1)
+
+
+@pytest.mark.parametrize(("times", "plus"), [(1e-3, 0.0), (1e3, 0.0), (100.0, 5000.0), (-1.0, 3.0)])
+def test_the_units_of_a_score_do_not_matter(times: float, plus: float) -> None:
+    scores, visible = drawn(2.0, -1.0, 2000)
+    plain, changed = fit(scores, visible), fit(times * scores + plus, visible)
+    assert changed.probability(times * scores + plus) == pytest.approx(plain.probability(scores), abs=1e-3)
+
+
+def test_either_kind_weighs_the_same_however_many_there_are() -> None:
+    scores, visible = drawn(2.0, -1.0, 40_000)
+    few = visible | (np.arange(len(visible)) % 20 == 1)
+    all_of_them, unbalanced = fit(scores, visible), fit(scores[few], visible[few])
+    assert unbalanced.scale == pytest.approx(all_of_them.scale, rel=0.1)
+    assert unbalanced.offset == pytest.approx(all_of_them.offset, abs=0.15)
+
+
+def test_scores_that_tell_all_apart_still_have_a_curve_of_finite_slope() -> None:
+    scores = np.concatenate([np.linspace(0, 1, 20), np.linspace(3, 4, 20)])
+    found = fit(scores, scores > 2)
+    assert found.probability([0.5, 2.0, 3.5]) == pytest.approx([0.045, 0.5, 0.955], abs=0.06)
+
+
+def test_equal_scores_say_nothing() -> None:
+    found = fit(np.full(10, 3.0), np.arange(10) < 4)
+    assert float(found.probability(3.0)) == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("visible", [True, False])
+def test_one_kind_alone_is_refused(visible: bool) -> None:
+    with pytest.raises(UserError, match="expected scenes with a visible source and scenes without, got one kind only"):
+        fit(np.arange(4.0), np.full(4, visible))
+
+
+class Reddest(Method):
+    """Scores how red a place is; `tune` notes what it was given."""
+
+    needs = frozenset({"mask"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        zero, one = (0.0,) * 3, (1.0,) * 3
+        self.inputs = Inputs(
+            image_size=16, image_mean=zero, image_std=one, sample_rate=16000, seconds=1.0, spectrogram="logmel"
+        )
+        self.weight = nn.Parameter(torch.ones(()))
+        self.tuned: Tensor
+        self.register_buffer("tuned", torch.zeros(2))
+
+    def localize(self, batch: Batch) -> Tensor:
+        return self.weight * batch.image.sum(dim=1)
+
+    def tune(self, batches: Iterable[Batch]) -> None:
+        for batch in batches:
+            assert batch.mask is not None
+            self.tuned += torch.tensor([float(len(batch)), float((batch.mask.amax(dim=(1, 2, 3)) > 0).sum())])
+
+
+@pytest.fixture
+def reddest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Weights of `Reddest`, with what training and an earlier calibration left in the header."""
+    monkeypatch.setitem(METHODS, "reddest", "test_calibrate:Reddest")
+    header = {"licence": "CC0-1.0", "epochs": "3", "calibration": '{"scale": 9, "offset": 9}', "other": "old"}
+    return weights.save(Reddest(), tmp_path / "in.safetensors", header)
+
+
+def test_calibrated_weights_carry_the_curve_and_keep_their_origin(reddest: Path, tmp_path: Path) -> None:
+    root = make_scenes(tmp_path / "scenes", ["visible", "offscreen", "noise", "silent"] * 4, split="calibration")
+    make_scenes(root, ["visible"] * 3, split="test", seed=1)
+    fitted = calibrate(reddest, root, tmp_path / "out.safetensors", batch_size=5)
+    method = weights.load(tmp_path / "out.safetensors")
+    assert Calibration.of(method.provenance) == fitted
+    assert method.provenance["licence"] == "CC0-1.0"
+    assert method.provenance["epochs"] == "3"
+    assert "other" not in method.provenance
+    assert method.provenance["calibrated_on"] == "scenes/calibration, 12 of 12 clips"
+    assert method.state_dict()["tuned"].tolist() == [16, 4], "tuned on all kinds of this split alone, with masks"
+    assert Localizer.from_pretrained(tmp_path / "out.safetensors").calibration == fitted
+
+
+def test_unreadable_scenes_are_counted(reddest: Path, tmp_path: Path) -> None:
+    root = make_scenes(tmp_path / "scenes", ["visible", "offscreen"] * 3, split="calibration")
+    (root / "audio/calibration002.wav").write_bytes(b"")
+    calibrate(reddest, root, tmp_path / "out.safetensors")
+    header = weights.read_header(tmp_path / "out.safetensors")
+    assert header["calibrated_on"] == "scenes/calibration, 5 of 6 clips"
+    assert json.loads(header["calibration"]).keys() == {"scale", "offset"}
+
+
+def test_a_split_of_one_kind_or_of_another_name_is_refused(reddest: Path, tmp_path: Path) -> None:
+    root = make_scenes(tmp_path / "scenes", ["visible", "silent"], split="calibration")
+    with pytest.raises(UserError, match="got one kind only; add the other"):
+        calibrate(reddest, root, tmp_path / "out.safetensors")
+    with pytest.raises(UserError, match=r"unknown split 'calibratoin': .*; did you mean 'calibration'"):
+        calibrate(reddest, root, tmp_path / "out.safetensors", split="calibratoin")
+    assert not (tmp_path / "out.safetensors").exists()
