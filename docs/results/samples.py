@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from soundspot import weights
-from soundspot.benchmarks import PRIORS, prior, score
+from soundspot.benchmarks import PROTOCOLS, prior, score
 from soundspot.benchmarks.result import Result
 from soundspot.data.folder import read_folder
 from soundspot.data.loader import batches
@@ -86,8 +86,7 @@ def _results(
         predictions = Predictions(maps=maps, missing={}, provenance=provenance(methods[name]))
         yield score(predictions, targets, name=f"{name}/{part}", benchmark=benchmark, beside=part == "all")
     for floor in PRIOR_ROWS:
-        assert floor in PRIORS
-        yield score(prior(floor, targets, "strict"), targets, name=floor, benchmark=benchmark, beside=False)
+        yield score(prior(floor, targets, PROTOCOLS["strict"]), targets, name=floor, benchmark=benchmark, beside=False)
 
 
 if __name__ == "__main__":

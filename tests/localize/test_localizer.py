@@ -208,7 +208,8 @@ def test_the_whole_job_writes_film_timeline_and_picture(
     assert sorted(path.name for path in (tmp_path / "new/out").iterdir()) == sorted(p.name for p in done.files.values())
     head, *rows = map(json.loads, done.files["timeline"].read_text().splitlines())
     assert len(rows) == 12
-    assert head["method"] == "bright"
+    assert head["source"] == str(film)
+    assert head["made_with"]["method"] == "bright"
     assert len(head["weights_sha256"]) == 64
     verdicts = [row["verdict"] for row in done.facts()["stretches"]]
     assert verdicts == ["on-screen", "off-screen", "silent"]

@@ -90,7 +90,7 @@ def test_the_file_is_strict_json_a_line_a_moment_after_one_of_provenance(tmp_pat
     path = tmp_path / "timeline.jsonl"
     timeline(moment(0.0), moment(0.5, "silent"), moment(1.0, None, "Geräusch")).save(path)
     head, *rows = (json.loads(line, parse_constant=refuse) for line in path.read_text("utf-8").splitlines())
-    assert head == {"source": "film.mp4", "step_seconds": 0.5, "method": "made"}
+    assert head == {"source": "film.mp4", "step_seconds": 0.5, "made_with": {"method": "made"}}
     assert [row["time_seconds"] for row in rows] == [0.0, 0.5, 1.0]
     assert [row["verdict"] for row in rows] == ["on-screen", "silent", None]
     assert rows[1]["level_dbfs"] is None, "digital silence has no finite level"

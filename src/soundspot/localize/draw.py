@@ -24,6 +24,7 @@ VERDICT_COLOURS: dict[Verdict | None, tuple[int, int, int]] = {
 }
 PANEL_BACKGROUND = (18, 18, 22)
 OPACITY = 0.6
+CONTRAST = 3.0
 
 
 @functools.cache
@@ -48,11 +49,17 @@ def enlarge(heat: npt.NDArray[np.float32], height: int, width: int) -> npt.NDArr
 def overlay(frame: Picture, heat: npt.NDArray[np.float32], opacity: float = OPACITY) -> Picture:
     """The frame with heat over it: where there is none, the frame is a little darker and otherwise untouched."""
     height, width = frame.shape[:2]
-    large = enlarge(heat, height, width)
+    large = _for_eyes(enlarge(heat, height, width))
     colour = _palette()[(large * 255).astype(np.uint8)]
     weight = (large * opacity)[..., None]
     dimmed = frame.astype(np.float32) * (0.75 + 0.25 * large[..., None])
     return np.clip(dimmed * (1 - weight) + colour * weight, 0, 255).astype(np.uint8)
+
+
+def _for_eyes(heat: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """More contrast about the even chance: what is more likely than not is plain to see, what is not fades away."""
+    odds = np.clip(heat, 1e-6, 1 - 1e-6)
+    return (1 / (1 + np.exp(-(CONTRAST * np.log(odds / (1 - odds)) + 1)))).astype(np.float32)
 
 
 def say(moment: Moment) -> str:

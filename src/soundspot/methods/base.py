@@ -69,6 +69,8 @@ class Method(nn.Module):
 
     tag_names: tuple[str, ...] = ()
     """What `hear` gives probabilities of."""
+    vague_tags: frozenset[str] = frozenset()
+    """Those of them that name a whole family of sounds: told only where nothing more exact is nearly as probable."""
 
     def hear(self, batch: Batch) -> Tensor:
         """Probabilities (B, T) of the sounds in `tag_names`; most methods have no names for what they hear."""

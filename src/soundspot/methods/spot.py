@@ -20,6 +20,7 @@ from soundspot import encoders, ops
 from soundspot.lookup import find
 from soundspot.methods.base import Method
 from soundspot.nets.bridge import PERSON_INDEX, Bridge
+from soundspot.nets.bridge_table import GENERIC
 from soundspot.nets.lite import IMAGE_MEAN, IMAGE_STD, LiteEncoder
 from soundspot.nets.proposals import Regions, crop_regions, find_regions
 from soundspot.nets.yamnet import EMBEDDING, YAMNet
@@ -143,6 +144,11 @@ class Spot(Method):
     def tag_names(self) -> tuple[str, ...]:  # type: ignore[override]
         """AudioSet's class names."""
         return self.encoders()[1].class_names
+
+    @property
+    def vague_tags(self) -> frozenset[str]:  # type: ignore[override]
+        """AudioSet's names for families, such as "Animal"."""
+        return frozenset(GENERIC)
 
     def hear(self, batch: Batch) -> Tensor:
         """(B, 521) probability of each AudioSet class, over the parts of the sound that are not pauses."""

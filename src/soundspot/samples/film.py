@@ -29,15 +29,16 @@ from soundspot.samples.scene import (
     to_image,
 )
 from soundspot.samples.sound import Samples, fill, read_sound
+from soundspot.samples.stamps import FARM_FILE, RCC_FOLDER, unpack_rcc
 from soundspot.types import Box, Kind, UserError
 
-VERSION = "1"
+VERSION = "2"
 WIDTH, HEIGHT, FRAMES_PER_SECOND, SAMPLE_RATE = 640, 360, 25, 48000
 WORLD_WIDTH, WORLD_HEIGHT = 860, 440
 """The still picture that the view pans over."""
 CLIP_EVERY_SECONDS, CLIP_EDGE_SECONDS = 1.0, 1.5
 """Moments of the film that serve as clips: one a second, so far from an interval's ends that 3 s lie within it."""
-PACKAGES = ("tuxpaint-stamps-default", "lomiri-wallpapers-16.04")
+PACKAGES = ("tuxpaint-stamps-default", "lomiri-wallpapers-16.04", "gcompris-qt-data")
 BACKGROUND = "backgrounds/aitzgorri_by_Aitzol_Berasategi.jpg"
 
 
@@ -61,6 +62,8 @@ class Interval:
     kind: Kind
     stamp: str | None = None
     actor: int | None = None
+    farm_sound: str | None = None
+    """An animal of GCompris's farm whose recording is heard in place of the stamp's own."""
 
 
 ACTORS = (
@@ -71,7 +74,7 @@ ACTORS = (
 HIDDEN_STAMP, HIDDEN_LABEL = "animals/mammals/equines/horse", "horse"
 TIMELINE = (
     Interval(0.0, 1.0, "silent"),
-    Interval(1.0, 9.0, "visible", ACTORS[0].stamp, 0),
+    Interval(1.0, 9.0, "visible", ACTORS[0].stamp, 0, farm_sound="dog"),  # the stamp's own sound is a howl
     Interval(9.0, 10.0, "silent"),
     Interval(10.0, 18.0, "visible", ACTORS[2].stamp, 2),
     Interval(18.0, 19.0, "silent"),
@@ -90,7 +93,7 @@ def build(out: Path, *, source: Path | None = None, cache: Path, seed: int = 0) 
     packages = fetch(PACKAGES, cache, source=source)
     rng = np.random.default_rng([seed, *b"film"])
     world, boxes = draw_world(rng, packages)
-    sound = make_track(rng, packages)
+    sound = make_track(rng, packages, cache)
     with SetWriter(out, name="film", version=VERSION, seed=seed, sources=packages.versions) as writer:
         path = writer.place("film.mp4")
         with FilmWriter(
@@ -166,13 +169,13 @@ def seen_box(box: Box, time_seconds: float) -> Box:
     return a, b, c, d
 
 
-def make_track(rng: Rng, packages: Packages) -> Samples:
+def make_track(rng: Rng, packages: Packages, cache: Path) -> Samples:
     """The film's mono sound: each interval's stamp over a room's faint noise (-75 dB)."""
     track = rng.standard_normal(round(DURATION_SECONDS * SAMPLE_RATE)).astype(np.float32) * np.float32(10 ** (-75 / 20))
     for interval in TIMELINE:
         if interval.stamp is None:
             continue
-        path = packages.share / f"tuxpaint/stamps/{interval.stamp}.ogg"
+        path = sound_of(interval, packages, cache)
         if not path.is_file():
             raise UserError(f"{path}: expected this file of a Debian 12 package, got none; see docs/samples/film.md")
         sound = fill(rng, read_sound(path, SAMPLE_RATE), interval.end - interval.start, SAMPLE_RATE)
@@ -180,6 +183,14 @@ def make_track(rng: Rng, packages: Packages) -> Samples:
         ramp = np.minimum(1, np.minimum(np.arange(len(sound)), np.arange(len(sound))[::-1]) / fade)
         track[begin : begin + len(sound)] += (sound / np.abs(sound).max() * 0.5 * ramp).astype(np.float32)
     return track
+
+
+def sound_of(interval: Interval, packages: Packages, cache: Path) -> Path:
+    """The recording that an interval plays."""
+    if interval.farm_sound is None:
+        return packages.share / f"tuxpaint/stamps/{interval.stamp}.ogg"
+    name = f"animals/{choice.FARM[interval.farm_sound][0]}.ogg"
+    return unpack_rcc(packages.share / RCC_FOLDER / FARM_FILE, [name], cache)[0]
 
 
 def label_of(interval: Interval) -> str | None:
