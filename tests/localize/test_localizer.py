@@ -210,7 +210,7 @@ def test_the_whole_job_writes_film_timeline_and_picture(
     assert len(rows) == 12
     assert head["source"] == str(film)
     assert head["made_with"]["method"] == "bright"
-    assert len(head["weights_sha256"]) == 64
+    assert len(head["made_with"]["weights_sha256"]) == 64
     verdicts = [row["verdict"] for row in done.facts()["stretches"]]
     assert verdicts == ["on-screen", "off-screen", "silent"]
     lines = done.text().splitlines()
