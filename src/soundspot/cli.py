@@ -37,7 +37,7 @@ Split = Annotated[str | None, typer.Option(help="Of a folder with splits: the on
 def main() -> None:
     """Run the command line; a user's mistake is one line and exit code 2."""
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="soundspot")
     except UserError as error:
         _stop(str(error))
     except _USAGE_ERROR as error:

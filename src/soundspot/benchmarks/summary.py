@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -131,11 +132,17 @@ def _interactive(
 
 
 def _by_size(counted: Counted, protocol: Protocol, threshold: float, bootstrap: Bootstrap | None) -> dict[str, Value]:
-    """The success rate by the size of what sounds."""
+    """The success rates, and pointing, by the size of what sounds."""
     bins = np.array([size_bin(area) for area in counted.area])
-    reached = successes(counted.overlaps[""], threshold, strictly=protocol.strictly)
+    rates: dict[str, npt.NDArray[Any]] = {
+        f"ciou{suffix}@{threshold:g}": successes(overlaps, threshold, strictly=protocol.strictly)
+        for suffix, overlaps in counted.overlaps.items()
+    }
+    rates["pointing"] = counted.pointing
     return {
-        f"ciou@{threshold:g}/{name}": _mean(reached, counted.visible & (bins == name), bootstrap) for name in SIZE_BINS
+        f"{key}/{name}": _mean(reached, counted.visible & (bins == name), bootstrap)
+        for key, reached in rates.items()
+        for name in SIZE_BINS
     }
 
 
