@@ -46,6 +46,7 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping
     own = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     with written_aside(path) as aside:
         save_file(own, aside, dict(header))
+        aside.chmod(0o644)  # safetensors lets nobody but the writer read; weights are there to be shared
 
 
 def read_published(path: Path) -> Any:
