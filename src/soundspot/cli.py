@@ -132,7 +132,7 @@ def samples(
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
 ) -> None:
     """Make a sample set that every machine can make again: test scenes, training scenes, or the sample film."""
-    from soundspot.samples import film, packages, paste, stamps
+    from soundspot.samples import film, packages, paste, paste_source, stamps
 
     kept = cache or packages.default_cache()
     if kind == "stamps":
@@ -144,7 +144,7 @@ def samples(
             "paste: expected its material, got none; give --from FOLDER in the layout of docs/samples/paste.md"
         )
     else:
-        tools = None if (source / "sounds").is_dir() else packages.melody_tools(kept)
+        tools = packages.melody_tools(kept) if paste_source.needs_melodies(source) else None
         made = paste.build(root, source, seed=seed, moving=moving, packages=tools)
     print(made)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -55,13 +55,23 @@ def read_material(source: Path, *, packages: Path | None = None, seed: int = 0) 
     for label, recordings in sorted(sounds.items()):
         for split, some in split_sounds(recordings, label).items():
             material[split].sounds[label] = some
-    for label in sorted(set(melodies.STYLES) & set(cutouts) - set(sounds)):
+    for label in unplayed(cutouts, sounds):
         for split in SPLITS:
             material[split].sounds[label] = []
     add_melodies(material, source, packages, seed)
     for split, photos_of_split in split_backgrounds(backgrounds).items():
         material[split].backgrounds = photos_of_split
     return material
+
+
+def unplayed(cutouts: Collection[str], sounds: Collection[str]) -> list[str]:
+    """The instruments that have cut-outs but no recordings: melodies are rendered for them."""
+    return sorted(set(melodies.STYLES) & set(cutouts) - set(sounds))
+
+
+def needs_melodies(source: Path) -> bool:
+    """Whether a folder's material wants melodies, for which fluidsynth must be there."""
+    return source.is_dir() and bool(unplayed(find_cutouts(source), find_sounds(source)))
 
 
 def find_cutouts(source: Path) -> dict[str, list[Cutout]]:
