@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from soundspot.data.loader import LoadedClip, Stack, read_picture, read_sound, shorter_side_to, split_missing
+from soundspot.data.loader import LoadedClip, Stack, load_clip, read_picture, read_sound, shorter_side_to, split_missing
 from soundspot.media.errors import MediaError
 from soundspot.media.image import read_image, resize
 from soundspot.media.video import probe
@@ -112,6 +112,15 @@ def object_area(clip: Clip, target: Target | None, size: tuple[int, int]) -> Pix
 
 AREAS: dict[str, Callable[[Clip, Target | None, tuple[int, int]], Pixels]] = {"mask": true_area, "objects": object_area}
 """What of a scene's truth a method may need for its loss, by the name it has in `Method.needs`."""
+
+
+def load_labelled(pair: Pair, inputs: Inputs, areas: Collection[str]) -> LoadedClip:
+    """A clip by the evaluation rule, with the `areas` of its truth at the method's size; raises MediaError."""
+    clip, target = pair
+    loaded = load_clip(clip, inputs)
+    size = (inputs.image_size, inputs.image_size)
+    loaded.areas = {name: AREAS[name](clip, target, size) for name in areas}
+    return loaded
 
 
 def augment(decoded: Decoded, inputs: Inputs, draws: Draws) -> LoadedClip:

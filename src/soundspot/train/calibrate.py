@@ -12,8 +12,8 @@ from scipy.optimize import minimize
 
 from soundspot import weights
 from soundspot.data.folder import read_folder
-from soundspot.data.loader import LoadedClip, load_clip, split_missing, to_batch
-from soundspot.data.training import AREAS
+from soundspot.data.loader import LoadedClip, split_missing, to_batch
+from soundspot.data.training import AREAS, load_labelled
 from soundspot.localize.timeline import Calibration
 from soundspot.media.errors import MediaError
 from soundspot.methods.base import Method
@@ -70,18 +70,15 @@ def fit(scores: npt.NDArray[np.floating], visible: npt.NDArray[np.bool_]) -> Cal
 
 def _labelled(pairs: Sequence[Pair], method: Method, batch_size: int) -> Iterator[Batch]:
     """The scenes by the evaluation rule, with what of their truth the method needs."""
-    size = (method.inputs.image_size,) * 2
     names = sorted(method.needs & AREAS.keys())
 
-    def read(clip: Clip, target: Target) -> tuple[Clip, LoadedClip] | Missing:
+    def read(pair: Pair) -> tuple[Clip, LoadedClip] | Missing:
         try:
-            loaded = load_clip(clip, method.inputs)
-            loaded.areas = {name: AREAS[name](clip, target, (size[0], size[1])) for name in names}
+            return pair[0], load_labelled(pair, method.inputs, names)
         except MediaError as error:
-            return Missing(clip.id, str(error))
-        return clip, loaded
+            return Missing(pair[0].id, str(error))
 
     for start in range(0, len(pairs), batch_size):
-        stacks, _ = split_missing([read(clip, target) for clip, target in pairs[start : start + batch_size]])
+        stacks, _ = split_missing([read(pair) for pair in pairs[start : start + batch_size]])
         for stacked in stacks:
             yield to_batch(stacked, method.inputs, "cpu")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.utils.data import DataLoader
 
-from soundspot.data.loader import LoadedClip, Stack, fit_picture, read_picture, read_sound, split_missing, to_batch
-from soundspot.data.training import AREAS, Pair, Plan
+from soundspot.data.loader import LoadedClip, Stack, split_missing, to_batch
+from soundspot.data.training import AREAS, Pair, Plan, load_labelled
 from soundspot.media.errors import MediaError
 from soundspot.predict import predict
 from soundspot.train.checkpoint import random_state, restore_random_state
@@ -143,17 +143,15 @@ class _HeldOut(torch.utils.data.Dataset[tuple[Clip, LoadedClip] | Missing]):
         self.validation, self.inputs, self.areas = validation, method.inputs, areas
 
     def __getitem__(self, index: int) -> tuple[Clip, LoadedClip] | Missing:
-        clip, target = self.validation.pairs[index]
-        size = self.inputs.image_size
+        pair = self.validation.pairs[index]
         try:
-            samples, rate = read_sound(clip, self.inputs, clip.time_seconds)
-            if self.validation.sample_rate not in (None, rate):
-                return Missing(clip.id, f"sound at {rate} Hz among sounds at {self.validation.sample_rate} Hz")
-            image = fit_picture(read_picture(clip, clip.time_seconds), self.inputs)
-            areas = {name: AREAS[name](clip, target, (size, size)) for name in self.areas}
+            loaded = load_labelled(pair, self.inputs, self.areas)
         except MediaError as error:
-            return Missing(clip.id, str(error))
-        return clip, LoadedClip(image, samples, rate, areas)
+            return Missing(pair[0].id, str(error))
+        if self.validation.sample_rate not in (None, loaded.sample_rate):
+            others = self.validation.sample_rate
+            return Missing(pair[0].id, f"sound at {loaded.sample_rate} Hz among sounds at {others} Hz")
+        return pair[0], loaded
 
 
 def retrieval_at_one(images: torch.Tensor, sounds: torch.Tensor) -> dict[str, float]:
