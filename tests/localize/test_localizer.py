@@ -18,7 +18,7 @@ from make_media import make_film, tone
 from soundspot import weights
 from soundspot.localize.film import write_overlay, write_summary
 from soundspot.localize.localizer import Localizer
-from soundspot.localize.run import run
+from soundspot.localize.run import Localized, run
 from soundspot.localize.source import open_source
 from soundspot.localize.timeline import Calibration, Timeline
 from soundspot.media.audio import write_wav
@@ -144,6 +144,23 @@ def test_a_still_beside_a_sound_is_judged_as_the_sound_goes(tmp_path: Path) -> N
     timeline = Localizer(Bright(), SURE).video(tmp_path / "p.png", tmp_path / "s.wav", every_seconds=1.0)
     assert [moment.time_seconds for moment in timeline.moments] == [0, 1, 2, 3]
     assert [timeline.at(time).verdict for time in (1, 3)] == ["on-screen", "off-screen"]
+
+
+def test_the_balance_of_a_stereo_sound_stands_beside_the_map(tmp_path: Path) -> None:
+    write_image(tmp_path / "p.png", half_white(0))
+    low = tone(300, 2, RATE)[0]
+    sounds = {"left": np.stack([low, 0 * low]), "right": np.stack([low / 4, low]), "even": np.stack([low, low])}
+    texts = {}
+    for name, sound in {**sounds, "mono": low}.items():
+        write_wav(tmp_path / f"{name}.wav", sound, RATE)
+        timeline = Localizer(Bright(), SURE).video(tmp_path / "p.png", tmp_path / f"{name}.wav")
+        texts[name] = Localized(timeline, {}, 1.0).text(), timeline.moments[1].row()["balance"]
+    assert "(sound from the left)" in texts["left"][0]
+    assert texts["left"][1] == -1
+    assert "(sound from the right)" in texts["right"][0]
+    assert texts["right"][1] == pytest.approx(15 / 17, abs=1e-3)
+    assert "sound from" not in texts["even"][0] + texts["mono"][0]
+    assert (texts["even"][1], texts["mono"][1]) == (0, None)
 
 
 def test_the_overlay_film_has_the_length_the_sound_and_the_heat(timeline: Timeline, film: Path, tmp_path: Path) -> None:

@@ -67,7 +67,19 @@ def test_windows_equal_cuts_of_the_whole_waveform(noise: Path, rate: int, second
     windows = SoundWindows(noise, rate, seconds)
     for time in (0.0, 0.0, 0.1, 0.37, 2.0, 2.013, 7.5, 9.9, 10.4, 11.9):
         first = round(time * rate) - length // 2 + length
-        assert np.array_equal(windows.around(time), padded[first : first + length]), time
+        assert np.array_equal(windows.around(time), padded[None, first : first + length]), time
+
+
+def test_windows_of_stereo_keep_left_and_right_apart(tmp_path: Path) -> None:
+    left = tone(440, 2, 8000)[0]
+    write_wav(tmp_path / "left.wav", np.stack([left, 0 * left]), 8000)
+    both = SoundWindows(tmp_path / "left.wav", 8000, 1.0, stereo=True).around(1.0)
+    mixed = SoundWindows(tmp_path / "left.wav", 8000, 1.0).around(1.0)
+    assert both.shape == (2, 8000)
+    assert mixed.shape == (1, 8000)
+    assert np.abs(both[0]).max() > 0.1
+    assert not both[1].any()
+    assert np.array_equal(both.mean(axis=0), mixed[0])
 
 
 def test_windows_hold_no_more_than_a_window_and_two_chunks(noise: Path) -> None:
@@ -75,7 +87,7 @@ def test_windows_hold_no_more_than_a_window_and_two_chunks(noise: Path) -> None:
     held = []
     for time in np.arange(0, 10, 0.25):
         windows.around(float(time))
-        held.append(sum(map(len, windows._held)))
+        held.append(sum(chunk.shape[1] for chunk in windows._held))
     assert max(held) <= 8000 * (1.0 + 2 * CHUNK_SECONDS)
 
 

@@ -15,6 +15,7 @@ from soundspot.data.loader import Stack, fit_picture
 from soundspot.localize.regions import boxes_of
 from soundspot.localize.source import SoundWindows, Source, open_source
 from soundspot.localize.timeline import SILENCE_DBFS, Calibration, Moment, Timeline, Verdict
+from soundspot.media.audio import stereo_balance
 from soundspot.methods.base import Method
 from soundspot.predict import provenance
 from soundspot.types import Clip
@@ -43,8 +44,8 @@ class Localizer:
         return cls(method, Calibration.of(method.provenance), device)
 
     def __call__(self, image: npt.NDArray[np.uint8], sound: npt.NDArray[np.float32]) -> Moment:
-        """Where in `image` (H, W, 3) the mono `sound` (N,) at `self.sample_rate` comes from."""
-        return next(iter(self._moments([(0.0, image)], [sound])))
+        """Where in `image` (H, W, 3) the `sound` at `self.sample_rate` comes from: mono (N,) or stereo (2, N)."""
+        return next(iter(self._moments([(0.0, image)], [np.atleast_2d(sound)])))
 
     def video(
         self,
@@ -70,7 +71,9 @@ class Localizer:
     def _stream(
         self, source: Source, every_seconds: float, batch_size: int, progress: Progress | None
     ) -> Iterator[Moment]:
-        windows = SoundWindows(source.sound_path, self.sample_rate, self.method.inputs.seconds)
+        windows = SoundWindows(
+            source.sound_path, self.sample_rate, self.method.inputs.seconds, stereo=source.sound_channels > 1
+        )
         total = max(1, math.ceil(source.duration_seconds / every_seconds))
         done = 0
         for frames in _chunks(source.frames(1 / every_seconds), batch_size):
@@ -87,16 +90,23 @@ class Localizer:
         inputs = self.method.inputs
         batch = Stack(
             images=torch.from_numpy(np.stack([fit_picture(image, inputs) for _, image in frames])),
-            samples=torch.from_numpy(np.stack(sounds)),
+            samples=torch.from_numpy(np.stack([sound.mean(axis=0) for sound in sounds])),
             sample_rate=self.sample_rate,
             clips=tuple(Clip(f"{time:.3f}") for time, _ in frames),
         ).to_batch(inputs, self.device)
         maps = self.method.localize(batch).float().cpu().numpy()
         tags = self.method.hear(batch).float().cpu().numpy()
         for index, (time, _) in enumerate(frames):
-            yield self._moment(time, maps[index], tags[index], _level_dbfs(sounds[index], self.sample_rate))
+            yield self._moment(time, maps[index], tags[index], self._middle(sounds[index]))
 
-    def _moment(self, time: float, scores: npt.NDArray, tags: npt.NDArray, level_dbfs: float) -> Moment:
+    def _middle(self, sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """(C, N) -> its middle LEVEL_SECONDS."""
+        num_samples = sound.shape[1]
+        half = min(num_samples, round(LEVEL_SECONDS * self.sample_rate)) // 2
+        return sound[:, num_samples // 2 - half : num_samples // 2 + half]
+
+    def _moment(self, time: float, scores: npt.NDArray, tags: npt.NDArray, middle: npt.NDArray[np.float32]) -> Moment:
+        level_dbfs = _level_dbfs(middle)
         confidence = float(scores.max())
         heat, probability, verdict = _relative(scores), None, None
         if self.calibration is not None:
@@ -113,6 +123,7 @@ class Localizer:
             probability=probability,
             verdict=verdict,
             level_dbfs=level_dbfs,
+            balance=stereo_balance(middle) if len(middle) == 2 and verdict != "silent" else None,
             tags=() if verdict == "silent" else self._told(tags),
             boxes=boxes_of(heat) if verdict == "on-screen" else (),
         )
@@ -136,11 +147,9 @@ def _relative(scores: npt.NDArray) -> npt.NDArray[np.float32]:
     return ((scores - low) / max(high - low, 1e-12)).astype(np.float32)
 
 
-def _level_dbfs(sound: npt.NDArray[np.float32], sample_rate: int) -> float:
-    """Loudness (root mean square) of the window's middle, in decibels below full scale; -inf for digital silence."""
-    half = min(len(sound), round(LEVEL_SECONDS * sample_rate)) // 2
-    middle = sound[len(sound) // 2 - half : len(sound) // 2 + half].astype(np.float64)
-    power = float(np.mean(middle**2)) if len(middle) else 0.0
+def _level_dbfs(sound: npt.NDArray[np.float32]) -> float:
+    """Loudness (root mean square) of (C, N) mixed to mono, in decibels below full scale; -inf for digital silence."""
+    power = float(np.mean(sound.mean(axis=0, dtype=np.float64) ** 2)) if sound.size else 0.0
     return 10 * math.log10(power) if power > 0 else -math.inf
 
 

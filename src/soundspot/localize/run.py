@@ -17,6 +17,9 @@ from soundspot.types import UserError
 MAX_LOST_STEPS = 2
 """Sound often runs a little longer than pictures; more than this is worth a word."""
 
+CLEAR_BALANCE = 0.5
+"""One side has three times the other's power (4.8 dB)."""
+
 
 @dataclass(frozen=True)
 class Localized:
@@ -50,9 +53,8 @@ class Localized:
             best = max(inside, key=lambda m: m.probability or 0.0)
             sure = "" if best.probability is None or verdict == "silent" else f"visible {best.probability:4.0%}"
             place = _place(best.row()["peak"]) if verdict in ("on-screen", None) else ""
-            lines.append(
-                f"{start:7.1f} - {end:6.1f} s  {verdict or 'relative':10s}  {sure:12s}  {heard:28s} {place}".rstrip()
-            )
+            told = f"{start:7.1f} - {end:6.1f} s  {verdict or 'relative':10s}  {sure:12s}  {heard:28s} {place:13s}"
+            lines.append(f"{told} {_side(best.balance)}".rstrip())
         if self.lost_seconds() > MAX_LOST_STEPS * self.timeline.step_seconds:
             lines.append(
                 f"the last {self.lost_seconds():.1f} s of {self.promised_seconds:.1f} s gave no picture: cut off?"
@@ -65,6 +67,13 @@ def _place(peak: list[float]) -> str:
     across = ("left", "middle", "right")[min(2, int(peak[0] * 3))]
     down = ("top", "centre", "bottom")[min(2, int(peak[1] * 3))]
     return f"{down} {across}"
+
+
+def _side(balance: float | None) -> str:
+    """Which side of a stereo sound is clearly louder."""
+    if balance is None or abs(balance) < CLEAR_BALANCE:
+        return ""
+    return f"(sound from the {'left' if balance < 0 else 'right'})"
 
 
 def run(

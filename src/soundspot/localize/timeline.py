@@ -58,6 +58,8 @@ class Moment:
     tags: tuple[tuple[str, float], ...] = ()
     """What was heard, most likely first: (AudioSet class, probability)."""
     boxes: tuple[Box, ...] = ()
+    balance: float | None = None
+    """Where the sound's power lies: -1 all left, 1 all right; None for mono and for silence."""
 
     def row(self) -> dict[str, Any]:
         """The moment as plain values, one line of timeline.jsonl."""
@@ -69,6 +71,7 @@ class Moment:
             "probability": None if self.probability is None else round(self.probability, 4),
             "confidence": round(self.confidence, 4),
             "level_dbfs": round(self.level_dbfs, 1) if math.isfinite(self.level_dbfs) else None,
+            "balance": None if self.balance is None else round(self.balance, 3),
             "peak": [round((float(x) + 0.5) / columns, 4), round((float(y) + 0.5) / rows, 4)],
             "boxes": [[round(v, 4) for v in box] for box in self.boxes],
             "heard": [{"tag": name, "probability": round(value, 4)} for name, value in self.tags],
