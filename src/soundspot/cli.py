@@ -308,7 +308,7 @@ def check(
     """Is a data set what it should be: found, missing, unreadable, badly boxed, leaked. Exit 1 if anything is wrong."""
     from soundspot.benchmarks import BENCHMARKS
     from soundspot.data.check import check as run
-    from soundspot.data.check import read_ids
+    from soundspot.data.lists import read_ids
 
     found = find(BENCHMARKS, benchmark, "benchmark")
     place = annotations or root

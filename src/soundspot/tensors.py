@@ -62,7 +62,10 @@ def read_published(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"{path}: expected a PyTorch checkpoint of tensors and numbers, got: {reason}") from error
+        raise UserError(
+            f"{path}: expected a PyTorch checkpoint of tensors and numbers, got: {reason}; fetch it again, or save its"
+            " state dict alone"
+        ) from error
 
 
 def read_any(path: Path) -> dict[str, Tensor]:
@@ -81,7 +84,7 @@ def flat_state(content: object, path: Path) -> dict[str, Tensor]:
         if isinstance(state, dict) and state and all(isinstance(value, Tensor) for value in state.values()):
             return state
     raise UserError(
-        f"{path}: expected a state dict, or one under 'model', 'model_state_dict' or 'state_dict'; got neither"
+        f"{path}: expected a state dict, plain or under 'model', 'model_state_dict' or 'state_dict', got none; use one"
     )
 
 

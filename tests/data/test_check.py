@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from soundspot.benchmarks import BENCHMARKS
-from soundspot.data.check import check, defects, leaks, read_ids, same_id
+from soundspot.data.check import check, defects, leaks, same_id
+from soundspot.data.lists import read_ids
 from soundspot.media.audio import write_wav
 from soundspot.media.image import write_image
 from soundspot.types import Clip, Missing, Target, UserError

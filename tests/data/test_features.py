@@ -131,6 +131,13 @@ def test_training_from_kept_features_equals_training_from_clips(scenes: Path, tm
     assert rows[-1]["loss"] < rows[0]["loss"]
 
 
+def test_features_beyond_half_precision_are_refused(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = HalfFrozen()
+    monkeypatch.setattr(method, "_fixed", lambda batch: {"cells": torch.full((len(batch), 4), 7e4)})
+    with pytest.raises(UserError, match="got 'cells' with values up to 70000; train with cache=memory or off"):
+        kept(scenes, method)
+
+
 @pytest.mark.parametrize("stop", [2, 4, 7])
 def test_a_stopped_run_goes_on_to_the_same_bits(stop: int, scenes: Path, tmp_path: Path) -> None:
     whole = run(RECIPE, scenes, tmp_path / "whole")

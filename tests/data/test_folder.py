@@ -66,6 +66,9 @@ def test_only_the_split_asked_for(tmp_path: Path) -> None:
     assert len(read_folder(tmp_path)) == 3
     with pytest.raises(UserError, match="unknown split 'tset': expected one of test, train; did you mean 'test'"):
         read_folder(tmp_path, split="tset")
+    write(tmp_path, changed(split=None))
+    with pytest.raises(UserError, match="expected scenes of the split test, got scenes without any; name one in"):
+        read_folder(tmp_path, split="test")
 
 
 def test_empty_lines_are_passed_over_and_lines_are_counted(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from soundspot.train.clips import drop_leaks, find_clips, read_ids
+from soundspot.data.lists import read_ids
+from soundspot.train.clips import drop_leaks, find_clips
 from soundspot.train.recipe import DataSpec, Recipe
 from soundspot.types import Clip, Missing, UserError
 
@@ -70,7 +71,7 @@ def test_videos_serve_where_there_are_no_frames(tmp_path: Path) -> None:
 def test_missing_folders_and_lists_are_named(root: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         find_clips(RECIPE, tmp_path / "nowhere")
-    with pytest.raises(UserError, match=r"expected a list of ids at .*other.txt"):
+    with pytest.raises(UserError, match=r"other.txt: expected a list of clip ids, got no such file"):
         find_clips(replace(RECIPE, data=DataSpec("flickr", ids="other.txt")), root)
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="expected frames/ and audio/, or video/"):
@@ -87,18 +88,6 @@ def test_the_held_out_share_keeps_the_clips_of_a_video_together() -> None:
     assert len(held_out) == 2 * len(videos), "both clips of a video are on the same side"
     assert 0.22 < len(videos) / 2000 < 0.28
     assert held_out == [clip.id for clip in clips if is_validation(clip, replace(recipe, seed=9))]
-
-
-def test_vggsounds_own_csv_gives_its_training_rows_with_labels(tmp_path: Path) -> None:
-    (tmp_path / "vggsound.csv").write_text(
-        '---g-f_I2yQ,1,"people, marching",test\n--0PQM4-hqg,30,waterfall burbling,train\n'
-    )
-    assert read_ids(tmp_path / "vggsound.csv") == ["--0PQM4-hqg_000030"]
-    (tmp_path / "ids.jsonl").write_text('{"id": "a"}\n{"id": "b"}\n')
-    assert read_ids(tmp_path / "ids.jsonl") == ["a", "b"]
-    (tmp_path / "bad.json").write_text("[3]")
-    with pytest.raises(UserError, match="expected ids or entries with `file` or `id`, got 3"):
-        read_ids(tmp_path / "bad.json")
 
 
 def test_clips_of_a_tested_video_from_another_second_are_counted() -> None:

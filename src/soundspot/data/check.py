@@ -7,9 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from soundspot.types import Clip, Missing, Target, UserError
+from soundspot.types import Clip, Missing, Target
 
 _MILLISECONDS = re.compile(r"(?P<video>.{11})_(?P<start>\d+)_(?P<end>\d+)")
 _TOO_LARGE = 1e6  # an integer cast of "not a number" gives such coordinates
@@ -106,14 +105,6 @@ def same_id(clip_id: str) -> str:
     if spelled is None or int(spelled["end"]) - int(spelled["start"]) != 10_000:
         return clip_id
     return f"{spelled['video']}_{int(spelled['start']) // 1000:06d}"
-
-
-def read_ids(path: Path) -> list[str]:
-    """The first column of a list, one clip a line (.txt, .csv); endings such as .jpg are left off."""
-    if not path.is_file():
-        raise UserError(f"{path}: expected a list of clip ids, one a line, got no such file; check the path")
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [re.sub(r"\.(jpg|png|mp4|wav)$", "", line.split(",")[0].strip()) for line in lines if line.strip()]
 
 
 def check(

@@ -69,7 +69,7 @@ class KeptFeatures:
                 if not features:
                     raise UserError("expected cache=memory or off: this method has no frozen parts to keep features of")
                 for name, value in features.items():
-                    parts.setdefault(name, []).append(value.half().cpu())
+                    parts.setdefault(name, []).append(_as_half(name, value).cpu())
                 for name, area in stacked.areas.items():
                     parts.setdefault(name, []).append(area[:, None])
                 for clip in stacked.clips:
@@ -115,6 +115,16 @@ def _alike(now: Tensor, kept: Tensor) -> bool:
     """Whether two features agree as well as half precision lets them."""
     now, kept = now.float().cpu(), kept.float()
     return now.shape == kept.shape and torch.allclose(now, kept, rtol=0.01, atol=0.01 * float(kept.abs().max()))
+
+
+def _as_half(name: str, value: Tensor) -> Tensor:
+    half = value.half()
+    if not half.isfinite().all():
+        raise UserError(
+            f"expected features that half precision holds, got {name!r} with values up to {float(value.abs().max()):g};"
+            " train with cache=memory or off"
+        )
+    return half
 
 
 def _as_float(value: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.parsers import expat
 
-from soundspot.data.check import read_ids
+from soundspot.data.lists import read_ids
 from soundspot.data.vggss import ez_clip
 from soundspot.types import Box, Clip, Missing, Target, UserError
 

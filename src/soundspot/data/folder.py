@@ -30,6 +30,10 @@ def read_folder(root: Path, *, split: str | None = None) -> list[tuple[Clip, Tar
     rows = list(read_rows(root))
     if split is not None:
         splits = {str(row["split"]): None for _, row in rows if "split" in row}
+        if not splits:
+            raise UserError(
+                f"{root}: expected scenes of the split {split}, got scenes without any; name one in scenes.jsonl"
+            )
         find(splits, split, "split")
         rows = [(where, row) for where, row in rows if str(row.get("split")) == split]
     pairs = [_read_row(root, where, row) for where, row in rows]

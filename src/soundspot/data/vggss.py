@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from soundspot.data.check import read_ids
+from soundspot.data.lists import read_ids
 from soundspot.types import Box, Clip, Missing, Target, UserError
 
 ANNOTATIONS = "vggss.json"

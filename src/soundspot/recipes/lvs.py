@@ -70,6 +70,7 @@ def paste() -> Recipe:
         options={**datasets.PASTE_OPTIONS, "dim": 512},
         data=datasets.PASTE,
         epochs=datasets.PASTE_EPOCHS,
+        learning_rate=datasets.PASTE_RATE,
         num_workers=2,
         cache="features",
     )

@@ -71,6 +71,7 @@ def paste() -> Recipe:
         options={**datasets.PASTE_OPTIONS},
         data=datasets.PASTE,
         epochs=datasets.PASTE_EPOCHS,
+        learning_rate=datasets.PASTE_RATE,
         num_workers=2,
         cache="features",
     )

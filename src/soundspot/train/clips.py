@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from soundspot.data.lists import read_ids, read_list
 from soundspot.lookup import find
 from soundspot.train.recipe import DataSpec, Recipe
 from soundspot.types import KINDS, Clip, Missing, Target, UserError
@@ -86,44 +85,10 @@ def drop_leaks(
     return found, account
 
 
-def read_ids(path: Path) -> list[str]:
-    """Clip ids of a .txt or .csv list (first column; VGGSound's own CSV: its train rows) or the
-    `file` or `id` of the entries of a .json or .jsonl."""
-    return [name for name, _ in _read_list(path)]
-
-
-def _read_list(path: Path) -> list[tuple[str, tuple[str, ...]]]:
-    """Ids with their labels, where the list has them."""
-    if not path.is_file():
-        raise UserError(f"expected a list of ids at {path}, got no such file; set data.ids or data.test_ids to yours")
-    if path.suffix == ".jsonl":
-        return [(_id_of(json.loads(line), path), ()) for line in path.read_text().splitlines() if line.strip()]
-    if path.suffix == ".json":
-        entries = json.loads(path.read_text())
-        if not isinstance(entries, list):
-            raise UserError(f"{path}: expected a list of entries, got {type(entries).__name__}")
-        return [(_id_of(entry, path), ()) for entry in entries]
-    with path.open(newline="") as file:
-        rows = [row for row in csv.reader(file) if row and row[0].strip()]
-    if rows and len(rows[0]) == 4 and all(row[-1] in ("train", "test") for row in rows):
-        return [(f"{row[0]}_{int(row[1]):06d}", (row[2],)) for row in rows if row[-1] == "train"]
-    return [(row[0].strip(), ()) for row in rows]
-
-
-def _id_of(entry: object, path: Path) -> str:
-    if isinstance(entry, str):
-        return entry
-    if isinstance(entry, dict):
-        for key in ("file", "id"):
-            if isinstance(entry.get(key), str):
-                return str(entry[key])
-    raise UserError(f"{path}: expected ids or entries with `file` or `id`, got {str(entry)[:60]}")
-
-
 def _read(spec: DataSpec, root: Path) -> tuple[list[Pair], list[Missing]]:
     if not root.is_dir():
         raise UserError(f"expected the training data in the folder {root}, got no such folder; set data.root")
-    wanted = None if spec.ids is None else _read_list(_beside(root, spec.ids))
+    wanted = None if spec.ids is None else read_list(_beside(root, spec.ids))
     if spec.kind != "folder":
         return _read_frames(spec, root, wanted)
     from soundspot.data.folder import read_folder

@@ -208,4 +208,4 @@ def _number(text: str, kind: type[int] | type[float], key: str) -> int | float:
         return kind(text)
     except ValueError:
         what = "a whole number" if kind is int else "a number"
-        raise UserError(f"expected {what} for {key}, got {text!r}") from None
+        raise UserError(f"expected {what} for {key}, got {text!r}; write {key}={kind(1)}, say") from None

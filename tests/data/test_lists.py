@@ -1,0 +1,51 @@
+"""Lists of clip ids in the forms in which they are published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from soundspot.data.lists import read_ids, read_list
+from soundspot.types import UserError
+
+
+def test_vggsounds_own_csv_gives_its_training_rows_with_labels(tmp_path: Path) -> None:
+    (tmp_path / "vggsound.csv").write_text(
+        '---g-f_I2yQ,1,"people, marching",test\n--0PQM4-hqg,30,waterfall burbling,train\n'
+    )
+    assert read_list(tmp_path / "vggsound.csv") == [("--0PQM4-hqg_000030", ("waterfall burbling",))]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ids.jsonl", '{"id": "a"}\n{"file": "b"}\n\n'),
+        ("ids.json", '["a", {"file": "b", "class": "dog"}]'),
+        ("ids.txt", "a.mp4\nb.jpg\n\n"),
+        ("ids.csv", "a,dog\nb,cat\n"),
+    ],
+)
+def test_every_form_gives_the_same_ids(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert read_ids(tmp_path / name) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("entry.json", b"[3]", "expected ids or entries with `file` or `id`, got 3; add one of them"),
+        ("object.json", b"{}", "expected a list of entries, got dict; give one"),
+        ("cut.json", b'["a"', "expected clip ids as text, got: Expecting"),
+        ("picture.txt", b"\xff\xd8\xff", "expected clip ids as text, got: .* write or fetch it again"),
+    ],
+)
+def test_what_is_no_list_is_refused(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=rf"{name}: {said}"):
+        read_ids(tmp_path / name)
+
+
+def test_a_missing_list_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gone\.txt: expected a list of clip ids, got no such file; check the path"):
+        read_ids(tmp_path / "gone.txt")
