@@ -82,16 +82,21 @@ class LVS(TwoTowers):
         hard_negative: bool = True,
         diagonal_quirk: bool = False,
         output_stride: int = 16,
+        audio_stride: int = 16,
         seconds: float = 10.0,
         window: str = "first",
         **towers: Any,
     ) -> None:
         """`dim` 0 compares the towers' features themselves, as the paper does; else a linear head each gives `dim`.
 
+        The published towers are of one class: that of the sound has a stride of 16 too.
+
         The published test crops pictures but not the boxes it compares with; `resize="crop"` does as it does,
         the default keeps maps and boxes aligned.
         """
-        super().__init__(output_stride=output_stride, seconds=seconds, window=window, **towers)
+        super().__init__(
+            output_stride=output_stride, audio_stride=audio_stride, seconds=seconds, window=window, **towers
+        )
         self.masks = TriMap(eps_pos, eps_neg, positive(tau, "tau"), trimap)
         self.temperature = positive(temperature, "temperature")
         self.hard_negative = hard_negative

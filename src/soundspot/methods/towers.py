@@ -22,6 +22,7 @@ class TwoTowers(Method):
         image_backbone: str = "resnet18",
         audio_backbone: str = "resnet18",
         output_stride: int = 32,
+        audio_stride: int = 32,
         init_image: str = "",
         init_audio: str = "",
         trainable: str = "all",
@@ -34,7 +35,7 @@ class TwoTowers(Method):
         sample_rate: int = 0,
         window: str = "centre",
     ) -> None:
-        """`sample_rate` 0 keeps each file's own; `trainable` is one of nets.tower.TRAINABLE."""
+        """`output_stride` is the picture's; `sample_rate` 0 keeps each file's own; `trainable` is one of TRAINABLE."""
         super().__init__()
         self.inputs = media_inputs(
             image_size=image_size,
@@ -48,7 +49,9 @@ class TwoTowers(Method):
         self.image = ImageTower(
             image_backbone, output_stride=output_stride, pretrained=weights_path(init_image), trainable=trainable
         )
-        self.audio = AudioTower(audio_backbone, pretrained=weights_path(init_audio), trainable=trainable_audio)
+        self.audio = AudioTower(
+            audio_backbone, output_stride=audio_stride, pretrained=weights_path(init_audio), trainable=trainable_audio
+        )
         self.initial = {"image": self.image.initial, "audio": self.audio.initial}
 
     def towers(self) -> tuple[ImageTower, AudioTower]:
