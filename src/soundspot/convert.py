@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,10 @@ class Layout:
     """Their name -> ours."""
     dead: str = r"(?!)"
     """Pattern of tensors that their network holds but never uses."""
+    may_lack: str = r"(?!)"
+    """Pattern of our tensors that their file may be without, as only training uses them: they stay as built."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What the method must be told to read its input as their network did, unless `convert` is told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,30 @@ def _lvs(name: str) -> str:
     return _one_branch(re.sub(r"^audnet\.conv1_a\.", "audnet.conv1.", name))
 
 
+def _ssl_align(name: str) -> str:
+    return re.sub(r"^(image|audio)_head\.", r"\1_projection.", _lvs(name))
+
+
+def _rcgrad(name: str) -> str:
+    name = re.sub(r"^image_encoder\.", "image.net.", name)
+    name = re.sub(r"^audio_encoder\.", "audio.net.", name)
+    return re.sub(r"^loss_fn\.logit_scale$", "log_scale", name)
+
+
+def _wav2clip(name: str) -> str:
+    name = re.sub(r"^audio_encoder\.", "wav2clip.encoder.net.", name)
+    return re.sub(r"^audio_transform\.sequential\.", "wav2clip.transform.", name)
+
+
+def _hear_the_flow(name: str) -> str:
+    name = _one_branch(name.removeprefix("model."))
+    name = re.sub(r"^flownet\.", "flow.net.", name)
+    return re.sub(r"^flowatt\.(query|key|value)_conv\.", r"attention.\1.", name)
+
+
 _LICENCE = "of the weights: not stated by the authors; of the code they come with: Apache-2.0"
+_MIT = "of the weights: not stated by the authors; of the code they come with: MIT"
+_NONE = "of the weights and of the code they come with: none stated by the authors"
 LAYOUTS = {
     "ez_vsl": Layout("stoneMo/EZ-VSL", _LICENCE, _one_branch),
     "slavc": Layout("stoneMo/SLAVC", _LICENCE, _two_branches),
@@ -71,6 +98,34 @@ LAYOUTS = {
         _LICENCE,
         _lvs,
         dead=r"(imgnet|audnet)\.(fc|conv1_flow)\.|imgnet\.conv1_a\.|audnet\.conv1\.",
+    ),
+    "clip_audio_tran": Layout(
+        "descriptinc/lyrebird-wav2clip",
+        _MIT,
+        _wav2clip,
+        dead=r"audio_encoder\.(fc|spectrogram)\.|image_transform\.|loss_fn",
+    ),
+    "rcgrad": Layout(
+        "hohsiangwu/rethinking-visual-sound-localization",
+        _MIT,
+        _rcgrad,
+        dead=r"image_encoder\.(fc|conv1_a|conv1_flow)\.|audio_encoder\.spectrogram\.",
+        may_lack="log_scale$",
+    ),
+    "fnac": Layout("OpenNLPLab/FNAC_AVL", _NONE, _one_branch),
+    "margin_nce": Layout("weights of MarginNCE that kaistmm/SSLalignment reads", _NONE, _one_branch),
+    "ssl_tie": Layout(
+        "jinxiang-liu/SSL-TIE",
+        _MIT,
+        _lvs,
+        dead=r"(imgnet|audnet)\.(fc|conv1_flow)\.|imgnet\.conv1_a\.|audnet\.conv1\.|(vision_fc1|conv3|norm3)\.",
+    ),
+    "hear_the_flow": Layout("denfed/heartheflow", _MIT, _hear_the_flow, options={"flow": "bytes"}),
+    "ssl_align": Layout(
+        "kaistmm/ssl_kccv (training code of SSLalign)",
+        _NONE,
+        _ssl_align,
+        dead=r"(imgnet|audnet)\.(fc|conv1_flow)\.|imgnet\.conv1_a\.|audnet\.conv1\.|(vision_fc1|conv3|norm3)\.",
     ),
 }
 """Published layouts, by the method that reads them."""
@@ -87,11 +142,12 @@ def convert(path: Path | str, method: str, out: Path | str, **options: Option) -
     if method == "backbone":
         return _backbone(path, out)
     layout = find(LAYOUTS, method, "published layout")
+    options = {**layout.options, **options}
     state = without_prefixes(flat_state(read_published(path), path))
     dead = tuple(sorted(name for name in state if re.match(layout.dead, name)))
     tensors = {layout.rename(name): value for name, value in state.items() if name not in dead}
     digest = sha256(path)
-    _write(path, method, tensors, out, options, _header(layout.source, layout.licence, path, digest))
+    _write(path, method, tensors, out, options, _header(layout.source, layout.licence, path, digest), layout.may_lack)
     return Conversion(out, len(tensors), dead, digest)
 
 
@@ -113,6 +169,7 @@ def _write(
     out: Path,
     options: Mapping[str, Option],
     header: Mapping[str, str],
+    may_lack: str,
 ) -> None:
     """Put the tensors into the method and save it."""
     import torch
@@ -123,7 +180,7 @@ def _write(
         method = build(name, **options)
     wanted = method.state_dict()
     extra = sorted(tensors.keys() - wanted.keys())
-    lacking = sorted(wanted.keys() - tensors.keys())
+    lacking = sorted(key for key in wanted.keys() - tensors.keys() if not re.match(may_lack, key))
     shapes = sorted(key for key in wanted.keys() & tensors.keys() if wanted[key].shape != tensors[key].shape)
     if extra or lacking or shapes:
         raise UserError(
@@ -131,6 +188,6 @@ def _write(
             f"{len(shapes)} tensors of another shape, such as {', '.join((extra + lacking + shapes)[:3])}; "
             "name the method that the file is of"
         )
-    method.load_state_dict(dict(tensors))
+    method.load_state_dict({**wanted, **tensors})
     method.initial = dict.fromkeys(method.initial, "as published")
     save(method, out, header)

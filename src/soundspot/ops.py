@@ -19,6 +19,17 @@ def unit(x: Tensor) -> Tensor:
     return F.normalize(x.float(), dim=1, eps=1e-12)
 
 
+def standardise(x: Tensor, *, whole_batch: bool = False) -> Tensor:
+    """(B, ...) -> the same shape in float32, less its mean, over its standard deviation: each row's, or the batch's.
+
+    What is constant, such as the spectrogram of silence, becomes 0.
+    """
+    x = x.float()
+    axes = tuple(range(0 if whole_batch else 1, x.ndim))
+    std, mean = torch.std_mean(x, dim=axes, keepdim=True)
+    return (x - mean) / std.clamp_min(1e-3)
+
+
 def max_pool(maps: Tensor) -> Tensor:
     """(B, C, h, w) -> (B, C), the largest over places."""
     return maps.flatten(-2).max(dim=-1).values  # keeps its indices for the backward pass, where amax keeps the maps
@@ -97,6 +108,16 @@ def gather(x: Tensor) -> Tensor:
     if not is_distributed():
         return x
     return _Gather.apply(x)
+
+
+def next_clips(x: Tensor) -> Tensor:
+    """(B, ...) -> (B, ...): for each row the next one among those of all processes, after the last the first.
+
+    Negatives of the methods that take one each. Where there is one clip only, and so no other: no rows.
+    """
+    everyone = gather(x)
+    after = rank() * len(x) + torch.arange(len(x), device=x.device) + 1
+    return everyone[after % len(everyone)] if len(everyone) > 1 else x[:0]
 
 
 class _Gather(torch.autograd.Function):

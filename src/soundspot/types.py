@@ -99,6 +99,10 @@ class Inputs:
     """Which `seconds` of the sound: the middle, the first, or those around the picture's time. Short sound is tiled."""
     spectrogram: str = "psd_hop238"
     """A key of soundspot.media.audio.SPECTROGRAMS."""
+    views: tuple[Literal["flow", "frames"], ...] = ()
+    """What of the film localization needs beside the picture; see soundspot.data.views."""
+    num_frames: int = 1
+    """Of the view "frames", evenly spaced over `seconds`."""
     train_frame: Literal["centre", "random"] = "centre"
     train_sound: Literal["aligned", "whole"] = "aligned"
     train_scale: float = 1.1
@@ -118,8 +122,8 @@ class Batch:
     mask: torch.Tensor | None = None
     """(B, 1, H, W) in 0..1, true area of the sounding object; only for methods that declare `needs = {"mask"}`."""
     extra: Mapping[str, torch.Tensor] = field(default_factory=dict)
-    """Further views by name, for methods that declare them in `needs`: "flow" (B, 2, H, W) in pixels from the picture
-    to the next frame; "image_neighbour" and "audio_neighbour", shaped like `image` and `audio`."""
+    """Further views by name, for methods that declare them in `needs`: "flow" (B, 2, H, W) in pixels to the next
+    frame; "frames" (B, T, 3, H, W); "image_neighbour" and "audio_neighbour", shaped like `image` and `audio`."""
     draws: torch.Tensor | None = None
     """(B, NUM_DRAWS) numbers in [0, 1) for augmentation: a clip's follow from (seed, epoch, clip id) alone."""
 

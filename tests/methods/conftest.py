@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from torch import Tensor, nn
 
+from any_batch import noise_batch
 from soundspot import nets
 from soundspot.types import Batch
 
@@ -44,17 +44,8 @@ def tiny_towers(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 @pytest.fixture
 def make_batch() -> Callable[..., Batch]:
-    """A function that makes a batch of noise: `size` clips, pictures (H, W), spectrograms (F, T)."""
-
-    def make(size: int = 4, image: tuple[int, int] = (64, 64), audio: tuple[int, int] = (65, 48)) -> Batch:
-        draw = torch.Generator().manual_seed(7)
-        return Batch(
-            image=torch.randn(size, 3, *image, generator=draw),
-            audio=torch.randn(size, 1, *audio, generator=draw),
-            clip_ids=tuple(str(number) for number in range(size)),
-        )
-
-    return make
+    """See noise_batch."""
+    return noise_batch
 
 
 @pytest.fixture

@@ -3,24 +3,50 @@
 from __future__ import annotations
 
 import inspect
+import math
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 
+from any_batch import LABELS, NUM_FRAMES, noise_batch
 from soundspot import weights
 from soundspot.methods import METHODS, build, method_class, method_name
-from soundspot.methods.base import Method
+from soundspot.methods.base import Method, Option
+from soundspot.train.loop import SUPPLIED
 from soundspot.types import Batch, UserError
 
-SMALL = {"image_backbone": "resnet10t", "audio_backbone": "resnet10t"}
-OWN_FILES = {"spot"}  # methods with tests of their own, because they need encoders from package files
+SMALL = {"image_backbone": "resnet10t", "audio_backbone": "resnet10t", "flow_backbone": "resnet10t"}
+SPECIAL: dict[str, dict[str, Option]] = {
+    "avobject": {"num_frames": NUM_FRAMES, "max_shift": 2},
+    "coarse_to_fine": {"classes": ",".join(LABELS), "shown": "cosine"},
+    "lcbm": {"classes": ",".join(LABELS)},
+}
+"""Options that a method must have for the batches made here."""
+OWN_FILES = {"spot", "clip_audio_tran", "clip_text_tran"}  # tests of their own: they need encoders from files
 TWO_TOWERS = sorted(set(METHODS) - OWN_FILES)
-HEARING = sorted(set(TWO_TOWERS) - {"ogl"})
+TRAINED = sorted(name for name in TWO_TOWERS if method_class(name).trains)
 
 
-def small(name, **options):
+def small(name: str, **options: Option) -> Method:
     known = inspect.signature(method_class(name)).parameters
-    return build(name, **{option: value for option, value in SMALL.items() if option in known}, **options)
+    given = {**{option: value for option, value in SMALL.items() if option in known}, **SPECIAL.get(name, {})}
+    return build(name, **{**given, **options})
+
+
+def total(method: Method, batch: Batch) -> torch.Tensor:
+    return torch.stack(list(method(batch).values())).sum()
+
+
+def still(method: Method) -> Method:
+    """In training mode, but for what depends on the batch or on chance: batch statistics and dropout."""
+    method.train()
+    for module in method.modules():
+        if isinstance(module, (torch.nn.modules.batchnorm._BatchNorm, torch.nn.modules.dropout._DropoutNd)):
+            module.eval()
+    return method
 
 
 @pytest.mark.parametrize("name", TWO_TOWERS)
@@ -46,19 +72,20 @@ def test_round_trip_through_a_file_keeps_maps_and_options(name, tmp_path, make_b
 @pytest.mark.parametrize("name", TWO_TOWERS)
 @pytest.mark.parametrize(("side", "wide"), [(64, 64), (96, 128)])
 def test_maps_are_raw_and_of_the_pictures_own_size(name, side, wide, make_batch):
+    torch.manual_seed(0)
     method = small(name).eval()
     with torch.no_grad():
         scores = method.localize(make_batch(size=3, image=(side, wide)))
     stride = method.options["output_stride"]
     assert scores.shape == (3, side // stride, wide // stride)
     assert scores.dtype == torch.float32
-    low, high = method.score_range
+    low, high = method.score_range or (-math.inf, math.inf)
     assert low - 1e-4 <= scores.min()
     assert scores.max() <= high + 1e-4 or not method.hears  # the prior's bounds are those of ImageNet weights
     assert scores.max() > scores.min()
 
 
-@pytest.mark.parametrize("name", HEARING)
+@pytest.mark.parametrize("name", TRAINED)
 @pytest.mark.parametrize("trainable", ["all", "last_block"])
 def test_losses_are_finite_and_reach_whatever_is_trainable(name, trainable, make_batch):
     torch.manual_seed(0)
@@ -75,13 +102,86 @@ def test_losses_are_finite_and_reach_whatever_is_trainable(name, trainable, make
     assert bool(frozen & learning) == (trainable == "all")
 
 
-@pytest.mark.parametrize("name", HEARING)
+@pytest.mark.parametrize("name", TRAINED)
 def test_vectors_for_retrieval_have_length_1(name, make_batch):
     method = small(name).eval()
     with torch.no_grad():
         for vectors in method.embed(make_batch(size=3)):
             assert vectors.shape[0] == 3
             torch.testing.assert_close(vectors.norm(dim=1), torch.ones(3))
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_the_loss_falls_on_a_made_set(name, make_batch):
+    torch.manual_seed(0)
+    method, batch = small(name).train(), make_batch(size=6)
+    optimizer = torch.optim.Adam([p for p in method.parameters() if p.requires_grad], lr=1e-3)
+    losses = []
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = total(method, batch)
+        loss.backward()
+        optimizer.step()
+        method.after_step()
+        losses.append(float(loss.detach()))
+    assert min(losses[-3:]) < losses[0] - 0.02 * abs(losses[0])
+
+
+@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("case", ["one clip", "a silent clip", "autocast"])
+def test_hard_cases_give_finite_losses_gradients_and_maps(name, case, make_batch):
+    torch.manual_seed(0)
+    method, batch = still(small(name)), make_batch(size=1 if case == "one clip" else 3, audio=(65, 320))
+    if case == "a silent clip":
+        batch.audio[0] = -1.3
+    with torch.autocast("cpu", torch.bfloat16, enabled=case == "autocast"):
+        loss = total(method, batch)
+        with torch.no_grad():
+            scores = method.eval().localize(batch)
+    assert scores.dtype == torch.float32
+    assert scores.isfinite().all()
+    assert loss.isfinite()
+    if loss.requires_grad:
+        loss.backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in method.parameters())
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_a_method_says_what_it_is(name):
+    cls = method_class(name)
+    assert isinstance(cls.trains, bool)
+    assert isinstance(cls.stages, tuple)
+    assert len(cls.stages) != 1, "a single stage has no name"
+    if cls.stages:
+        assert inspect.signature(cls).parameters["stage"].default in cls.stages
+    first = (inspect.getmodule(cls).__doc__ or "").splitlines()[0]
+    assert first, "the file's first line names the paper"
+    if name in TRAINED:
+        assert small(name).needs <= SUPPLIED
+
+
+@pytest.mark.parametrize("name", sorted(set(TWO_TOWERS) - set(TRAINED)))
+def test_what_cannot_be_trained_says_so(name, make_batch):
+    with pytest.raises(UserError, match="expected a method that can be trained"):
+        small(name).loss(make_batch())
+
+
+def test_two_processes_give_the_loss_and_the_gradients_of_one(tmp_path):
+    script = Path(__file__).with_name("two_processes.py")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for name in TRAINED:
+        torch.manual_seed(0)
+        method = still(small(name))
+        loss = total(method, noise_batch(size=4))
+        loss.backward()
+        made = torch.load(tmp_path / f"{name}.pt", weights_only=True)
+        assert made["loss"] == pytest.approx(float(loss.detach()), rel=1e-4, abs=1e-5), name
+        for key, value in method.named_parameters():
+            if value.grad is not None:
+                limit = 2e-3 * float(value.grad.abs().max()) + 1e-6
+                assert float((made[key] - value.grad).abs().max()) <= limit, (name, key)
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))

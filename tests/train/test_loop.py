@@ -109,8 +109,8 @@ def test_the_metrics_do_without_tensorboard(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_need_that_the_loop_cannot_meet_is_refused(pairs_root: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"tiny_methods:Flowing needs \['flow'\]"):
-        run(replace(RECIPE, method="tiny_methods:Flowing", options={}), pairs_root, tmp_path)
+    with pytest.raises(UserError, match=r"tiny_methods:Smelling needs \['smell'\]"):
+        run(replace(RECIPE, method="tiny_methods:Smelling", options={}), pairs_root, tmp_path)
 
 
 def test_the_weights_are_the_last_ones_and_load(whole: TrainResult) -> None:

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -16,8 +17,10 @@ import torch
 from encoder_files import cached
 from make_scenes import make_scenes
 from soundspot import weights
+from soundspot.data.mining import MODALITIES, mine
 from soundspot.methods import method_class
-from soundspot.recipes import RECIPES, recipe
+from soundspot.recipes import PAPERS, RECIPES, recipe
+from soundspot.train.clips import find_clips
 from soundspot.train.loop import train
 from soundspot.train.recipe import DataSpec, apply_settings
 from soundspot.types import UserError
@@ -28,7 +31,11 @@ SMALL = [
     "method.image_backbone=resnet10t",
     "method.audio_backbone=resnet10t",
 ]
-PAPERS = ("ez_vsl", "slavc", "lvs")
+FILMS = {"avobject", "hear_the_flow"}
+"""Papers whose methods need films: their own tests train them."""
+LABELLED = {"coarse_to_fine", "lcbm"}
+"""Papers whose methods need classes, which lists of ids do not give."""
+KEPT = sorted(set(PAPERS) - FILMS - {"ssl_tie"})  # whose views change size from batch to batch
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -64,12 +71,26 @@ def test_listing_recipes_imports_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
 
 
-@pytest.mark.parametrize("paper", PAPERS)
+def mined(names: list[str], folder: Path) -> str:
+    """Neighbours by chance, in `folder`."""
+    for number, modality in enumerate(MODALITIES):
+        vectors = np.random.default_rng(number).normal(size=(len(names), 4)).astype(np.float32)
+        mine(vectors, names, folder, modality, k=1)
+    return str(folder)
+
+
+@pytest.mark.parametrize("paper", sorted(set(PAPERS) - FILMS - LABELLED))
 def test_a_papers_recipe_takes_a_step_and_says_that_it_began_at_random(
     paper: str, pairs_root: Path, tmp_path: Path
 ) -> None:
-    small = replace(recipe(f"{paper}_flickr_10k"), data=DataSpec("flickr"), batch_size=2, num_workers=0)
-    small = apply_settings(small, SMALL)
+    built = recipe(f"{paper}_{PAPERS[paper][0]}")
+    data = DataSpec("flickr")
+    if built.data.neighbours is not None:
+        clips = find_clips(replace(built, data=data), pairs_root).training
+        data = replace(data, neighbours=mined([clip.id for clip, _ in clips], tmp_path / "near"))
+    options = {name: value for name, value in built.options.items() if not name.startswith("init_")}
+    small = apply_settings(replace(built, options=options, data=data, batch_size=2, num_workers=0), SMALL)
+    tmp_path = tmp_path / "out"
     result = train(small, root=pairs_root, out=tmp_path, max_steps=1, progress=False)
     assert result.summary["init"] == "random init"
     assert result.summary["steps"] == 1
@@ -87,7 +108,7 @@ def test_a_papers_recipe_starts_from_a_picture_towers_file(pairs_root: Path, tmp
     assert "audio: random init" in result.summary["init"]
 
 
-@pytest.mark.parametrize("paper", PAPERS)
+@pytest.mark.parametrize("paper", KEPT)
 def test_a_recipe_on_pasted_scenes_learns_from_what_the_packages_towers_say(paper: str, tmp_path: Path) -> None:
     for encoder in ("tf_efficientnet_lite0", "yamnet"):
         cached(encoder)
@@ -95,6 +116,9 @@ def test_a_recipe_on_pasted_scenes_learns_from_what_the_packages_towers_say(pape
     built = recipe(f"{paper}_paste")
     assert (built.cache, built.batch_size, built.data.kinds) == ("features", 128, ("visible",))
     small = replace(built, batch_size=2, epochs=2, num_workers=0)
+    if built.data.neighbours is not None:
+        clips = find_clips(built, root).training
+        mined([clip.id for clip, _ in clips], root / built.data.neighbours)
     result = train(small, root=root, out=tmp_path / "out", progress=False)
     assert result.summary["steps"] == 2
     assert "image: tf_efficientnet_lite0-" in result.summary["init"]
@@ -103,3 +127,5 @@ def test_a_recipe_on_pasted_scenes_learns_from_what_the_packages_towers_say(pape
     found = weights.load(result.weights)
     assert found.inputs.spectrogram == "yamnet"
     assert found.inputs.sample_rate == 16000
+    if paper in LABELLED:
+        assert str(found.options["classes"]).count(";") == 1, "those of the clips"

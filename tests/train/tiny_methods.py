@@ -70,9 +70,9 @@ class Tiny(Method):
             old.mul_(0.9).add_(new, alpha=0.1)
 
 
-class Flowing(Tiny):
+class Smelling(Tiny):
     """Asks for what the loop does not give."""
 
     def __init__(self, image_size: int = 32) -> None:
         super().__init__(image_size=image_size)
-        self.needs = frozenset({"flow"})
+        self.needs = frozenset({"smell"})

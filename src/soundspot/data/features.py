@@ -11,14 +11,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from soundspot.data.loader import LoadedClip, split_missing
-from soundspot.data.training import AREAS, Draws, Plan, TrainingSet, augment
+from soundspot.data.training import AREAS, Draws, Plan, TrainingSet
 from soundspot.types import Batch, Clip, Inputs, Missing, UserError
 
 if TYPE_CHECKING:
     from soundspot.methods.base import Method
 
 UNMOVED = Draws(top=0.5, left=0.5, flip=1.0, moment=0.5)
-"""Kept features are of one view: the middle crop, not mirrored."""
+"""Kept features are of one view: the middle crop, not mirrored; augmented views and neighbours are epoch 0's."""
 BATCH_SIZE = 16
 """Clips that pass the frozen parts together."""
 
@@ -142,14 +142,7 @@ class _Unmoved(Dataset[tuple[Clip, LoadedClip] | Missing]):
         return len(self.training.pairs)
 
     def __getitem__(self, index: int) -> tuple[Clip, LoadedClip] | Missing:
-        decoded = self.training.decoded(index, UNMOVED)
-        if isinstance(decoded, Missing):
-            return decoded
-        clip, rate = self.training.pairs[index][0], self.training.sample_rate
-        if rate not in (None, decoded.sample_rate):
-            reason = f"sound at {decoded.sample_rate} Hz among sounds at {rate} Hz; set the sample_rate"
-            return Missing(clip.id, f"{reason} of the method's inputs, so that all are resampled")
-        return clip, augment(decoded, self.training.inputs, UNMOVED)
+        return self.training.item(0, index, UNMOVED)
 
 
 def _fetch(training: TrainingSet, num_workers: int) -> DataLoader:

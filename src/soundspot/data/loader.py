@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from soundspot.data import views as views_of_films
 from soundspot.lookup import find
 from soundspot.media.audio import SPECTROGRAMS, fit_window
 from soundspot.media.errors import MediaError
@@ -38,13 +39,21 @@ class LoadedClip:
     """Hz."""
     areas: Mapping[str, Pixels] = field(default_factory=dict)
     """(S, S) each, 255 where it is true: "mask" where the sounding object is, "objects" where any object is."""
+    views: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    """What else is seen or heard, see VIEWS."""
+    draws: npt.NDArray[np.float32] | None = None
+    """(NUM_DRAWS,) numbers for augmentation; None outside training."""
 
 
 def load_clip(clip: Clip, inputs: Inputs) -> LoadedClip:
     """Picture and sound of one clip by the evaluation rule; raises MediaError where one cannot be read."""
     picture = read_picture(clip, clip.time_seconds)
     samples, sample_rate = read_sound(clip, inputs, clip.time_seconds)
-    return LoadedClip(fit_picture(picture, inputs), samples, sample_rate)
+    views: dict[str, npt.NDArray[Any]] = {}
+    for name in inputs.views:
+        frames = find(views_of_films.READ, name, "view")(clip, inputs, clip.time_seconds)
+        views[name] = views_of_films.FINISH[name]([fit_picture(frame, inputs) for frame in frames])
+    return LoadedClip(fit_picture(picture, inputs), samples, sample_rate, views=views)
 
 
 def read_picture(clip: Clip, time_seconds: float | None) -> Pixels:
@@ -114,11 +123,14 @@ class Stack:
     clips: tuple[Clip, ...]
     areas: Mapping[str, torch.Tensor] = field(default_factory=dict)
     """uint8 (B, S, S) each."""
+    views: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    """See VIEWS."""
+    draws: torch.Tensor | None = None
+    """float32 (B, NUM_DRAWS)."""
 
     def first(self, count: int) -> Stack:
         """The first `count` clips."""
-        areas = {name: area[:count] for name, area in self.areas.items()}
-        return Stack(self.images[:count], self.samples[:count], self.sample_rate, self.clips[:count], areas)
+        return self._changed(lambda tensor: tensor[:count], self.clips[:count])
 
     def to_batch(self, inputs: Inputs, device: torch.device | str) -> Batch:
         """The stack as the method eats it."""
@@ -126,8 +138,18 @@ class Stack:
 
     def pin_memory(self) -> Stack:
         """The same in page-locked memory, which copies to a GPU while it computes (the DataLoader calls this)."""
-        areas = {name: area.pin_memory() for name, area in self.areas.items()}
-        return Stack(self.images.pin_memory(), self.samples.pin_memory(), self.sample_rate, self.clips, areas)
+        return self._changed(torch.Tensor.pin_memory, self.clips)
+
+    def _changed(self, change: Callable[[torch.Tensor], torch.Tensor], clips: tuple[Clip, ...]) -> Stack:
+        return Stack(
+            images=change(self.images),
+            samples=change(self.samples),
+            sample_rate=self.sample_rate,
+            clips=clips,
+            areas={name: change(area) for name, area in self.areas.items()},
+            views={name: change(view) for name, view in self.views.items()},
+            draws=None if self.draws is None else change(self.draws),
+        )
 
 
 def stack(items: Sequence[tuple[Clip, LoadedClip]]) -> list[Stack]:
@@ -139,33 +161,64 @@ def stack(items: Sequence[tuple[Clip, LoadedClip]]) -> list[Stack]:
 
 
 def _stack_one(rate: int, members: list[tuple[Clip, LoadedClip]]) -> Stack:
-    names = members[0][1].areas
-    assert all(loaded.areas.keys() == names.keys() for _, loaded in members)
+    loaded = [each for _, each in members]
+    first = loaded[0]
+    assert all(each.areas.keys() == first.areas.keys() and each.views.keys() == first.views.keys() for each in loaded)
     return Stack(
-        images=torch.from_numpy(np.stack([loaded.image for _, loaded in members])),
-        samples=torch.from_numpy(np.stack([loaded.samples for _, loaded in members])),
+        images=_joined([each.image for each in loaded]),
+        samples=_joined([each.samples for each in loaded]),
         sample_rate=rate,
         clips=tuple(clip for clip, _ in members),
-        areas={name: torch.from_numpy(np.stack([loaded.areas[name] for _, loaded in members])) for name in names},
+        areas={name: _joined([each.areas[name] for each in loaded]) for name in first.areas},
+        views={name: _joined([each.views[name] for each in loaded]) for name in first.views},
+        draws=None if first.draws is None else _joined([each.draws for each in loaded if each.draws is not None]),
     )
+
+
+def _joined(arrays: Sequence[npt.NDArray[Any]]) -> torch.Tensor:
+    return torch.from_numpy(np.stack(arrays))
 
 
 def to_batch(stacked: Stack, inputs: Inputs, device: torch.device | str) -> Batch:
     """A stack as the method eats it: normalised pictures, and spectrograms made on the device."""
-    images = stacked.images.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div(255)
-    mean = torch.tensor(inputs.image_mean, device=images.device).view(1, 3, 1, 1)
-    std = torch.tensor(inputs.image_std, device=images.device).view(1, 3, 1, 1)
-    samples = stacked.samples.to(device, non_blocking=True)
     areas = {name: area.to(device, non_blocking=True) for name, area in stacked.areas.items()}
     truths = {name: area.float().div(255)[:, None] for name, area in areas.items()}
+    views = {name: view.to(device, non_blocking=True) for name, view in stacked.views.items()}
     return Batch(
-        image=(images - mean) / std,
-        audio=find(SPECTROGRAMS, inputs.spectrogram, "spectrogram")(samples, stacked.sample_rate),
+        image=_pictures(stacked.images.to(device, non_blocking=True), inputs, stacked.sample_rate),
+        audio=_spectrograms(stacked.samples.to(device, non_blocking=True), inputs, stacked.sample_rate),
         clip_ids=tuple(clip.id for clip in stacked.clips),
         labels=tuple(clip.labels for clip in stacked.clips),
         mask=truths.pop("mask", None),
-        extra=truths,
+        extra={**truths, **{name: VIEWS[name](view, inputs, stacked.sample_rate) for name, view in views.items()}},
+        draws=None if stacked.draws is None else stacked.draws.to(device, non_blocking=True),
     )
+
+
+def _pictures(images: torch.Tensor, inputs: Inputs, sample_rate: int) -> torch.Tensor:
+    """uint8 (..., S, S, 3) -> normalised (..., 3, S, S)."""
+    pictures = images.movedim(-1, -3).float().div(255)
+    mean = torch.tensor(inputs.image_mean, device=images.device).view(3, 1, 1)
+    std = torch.tensor(inputs.image_std, device=images.device).view(3, 1, 1)
+    return (pictures - mean) / std
+
+
+def _spectrograms(samples: torch.Tensor, inputs: Inputs, sample_rate: int) -> torch.Tensor:
+    """(B, N) -> (B, 1, F, T)."""
+    return find(SPECTROGRAMS, inputs.spectrogram, "spectrogram")(samples, sample_rate)
+
+
+def _as_is(view: torch.Tensor, inputs: Inputs, sample_rate: int) -> torch.Tensor:
+    return view
+
+
+VIEWS: dict[str, Callable[[torch.Tensor, Inputs, int], torch.Tensor]] = {
+    "flow": _as_is,
+    "frames": _pictures,
+    "image_neighbour": _pictures,
+    "audio_neighbour": _spectrograms,
+}
+"""How a view enters a batch: float32 (2, S, S) flow; uint8 frames (T, S, S, 3); a neighbour's picture and samples."""
 
 
 class _Clips(Dataset[tuple[Clip, LoadedClip] | Missing]):

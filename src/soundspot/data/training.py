@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +15,14 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
+from soundspot.data import views
 from soundspot.data.loader import LoadedClip, Stack, load_clip, read_picture, read_sound, shorter_side_to, split_missing
+from soundspot.data.mining import MODALITIES, Neighbours
+from soundspot.lookup import find
 from soundspot.media.errors import MediaError
 from soundspot.media.image import read_image, resize
 from soundspot.media.video import probe
-from soundspot.types import Clip, Inputs, Missing, Target, UserError
+from soundspot.types import NUM_DRAWS, Clip, Inputs, Missing, Target, UserError
 
 Pixels = npt.NDArray[np.uint8]
 Pair = tuple[Clip, Target | None]
@@ -44,6 +48,13 @@ def draw(seed: int, epoch: int, clip_id: str) -> Draws:
     return Draws(*((word >> 11) / 2**53 for word in struct.unpack("<4Q", digest)))
 
 
+def augmentation_numbers(seed: int, epoch: int, clip_id: str) -> npt.NDArray[np.float32]:
+    """(NUM_DRAWS,) in [0, 1) for what happens to a clip on the device; a hash as `draw` is."""
+    digest = hashlib.shake_256(f"{seed}/{epoch}/{clip_id}/augment".encode()).digest(3 * NUM_DRAWS)
+    words = np.frombuffer(digest, np.uint8).reshape(NUM_DRAWS, 3) @ np.array([1, 2**8, 2**16])
+    return (words / 2**24).astype(np.float32)  # 24 bits: float32 holds them and never rounds up to 1
+
+
 @dataclass
 class Decoded:
     """What has to be decoded of a clip, small enough to stay in memory."""
@@ -55,6 +66,8 @@ class Decoded:
     sample_rate: int
     areas: Mapping[str, Pixels] = field(default_factory=dict)
     """(H, W) each, 255 where it is true; see LoadedClip."""
+    frames: Mapping[str, list[Pixels]] = field(default_factory=dict)
+    """By view, the frames it is made of, of the picture's size."""
 
 
 def decode(pair: Pair, inputs: Inputs, draws: Draws, areas: Collection[str] = ()) -> Decoded:
@@ -78,6 +91,10 @@ def decode(pair: Pair, inputs: Inputs, draws: Draws, areas: Collection[str] = ()
         samples=np.round(np.clip(samples, -1, 1) * 32767).astype(np.int16),
         sample_rate=sample_rate,
         areas={name: AREAS[name](clip, target, size) for name in areas},
+        frames={
+            name: [resize(frame, size) for frame in find(views.READ, name, "view")(clip, inputs, time)]
+            for name in inputs.views
+        },
     )
 
 
@@ -120,6 +137,7 @@ def load_labelled(pair: Pair, inputs: Inputs, areas: Collection[str]) -> LoadedC
     loaded = load_clip(clip, inputs)
     size = (inputs.image_size, inputs.image_size)
     loaded.areas = {name: AREAS[name](clip, target, size) for name in areas}
+    loaded.draws = augmentation_numbers(0, 0, clip.id)
     return loaded
 
 
@@ -138,31 +156,71 @@ def augment(decoded: Decoded, inputs: Inputs, draws: Draws) -> LoadedClip:
         samples=decoded.samples.astype(np.float32) / np.float32(32767),
         sample_rate=decoded.sample_rate,
         areas={name: cut(area) for name, area in decoded.areas.items()},
+        views={name: views.FINISH[name]([cut(frame) for frame in frames]) for name, frames in decoded.frames.items()},
     )
 
 
 class TrainingSet(Dataset[tuple[Clip, LoadedClip] | Missing]):
     """The training clips by (epoch, index); one that cannot be read comes as Missing, never as another clip."""
 
-    def __init__(self, pairs: Sequence[Pair], inputs: Inputs, *, seed: int, areas: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        inputs: Inputs,
+        *,
+        seed: int,
+        areas: Collection[str] = (),
+        neighbours: Neighbours | None = None,
+    ) -> None:
         if int(inputs.image_size * inputs.train_scale) < inputs.image_size:
             raise UserError(f"expected train_scale >= 1, got {inputs.train_scale}; a crop cannot exceed its picture")
-        self.pairs, self.inputs, self.seed, self.areas = pairs, inputs, seed, areas
+        self.pairs, self.inputs, self.seed, self.areas, self.neighbours = pairs, inputs, seed, areas, neighbours
+        self.index = {clip.id: index for index, (clip, _) in enumerate(pairs)} if neighbours is not None else {}
         self.sample_rate: int | None = None
         """Where set, clips whose sound has another rate are missing: a batch has one length of sound."""
         self.resident: list[Decoded | Missing] | None = None
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Clip, LoadedClip] | Missing:
         epoch, index = key
+        return self.item(epoch, index, draw(self.seed, epoch, self.pairs[index][0].id))
+
+    def item(self, epoch: int, index: int, draws: Draws) -> tuple[Clip, LoadedClip] | Missing:
+        """One clip with all that the method needs of it, cut as `draws` say."""
         clip = self.pairs[index][0]
-        draws = draw(self.seed, epoch, clip.id)
+        loaded = self.loaded(index, draws)
+        if isinstance(loaded, Missing):
+            return loaded
+        loaded.draws = augmentation_numbers(self.seed, epoch, clip.id)
+        if self.neighbours is None:
+            return clip, loaded
+        near = self._neighbours_of(clip, epoch)
+        if isinstance(near, Missing):
+            return near
+        loaded.views = {**loaded.views, **near}
+        return clip, loaded
+
+    def loaded(self, index: int, draws: Draws) -> LoadedClip | Missing:
+        """One clip, cut as the numbers say."""
         decoded = self.decoded(index, draws) if self.resident is None else self.resident[index]
         if isinstance(decoded, Missing):
             return decoded
         if self.sample_rate not in (None, decoded.sample_rate):
             reason = f"sound at {decoded.sample_rate} Hz among sounds at {self.sample_rate} Hz; set the sample_rate"
-            return Missing(clip.id, f"{reason} of the method's inputs, so that all are resampled")
-        return clip, augment(decoded, self.inputs, draws)
+            return Missing(self.pairs[index][0].id, f"{reason} of the method's inputs, so that all are resampled")
+        return augment(decoded, self.inputs, draws)
+
+    def _neighbours_of(self, clip: Clip, epoch: int) -> dict[str, npt.NDArray[Any]] | Missing:
+        """The picture of a clip that looks alike and the sound of one that sounds alike, drawn anew every epoch."""
+        assert self.neighbours is not None
+        numbers = draw(self.seed, epoch, f"{clip.id}/neighbour")
+        found: dict[str, npt.NDArray[Any]] = {}
+        for modality, number in zip(MODALITIES, (numbers.top, numbers.left), strict=True):
+            name = self.neighbours.drawn(modality, clip.id, number)
+            near = self.loaded(self.index[name], draw(self.seed, epoch, f"{clip.id}/{modality}/{name}"))
+            if isinstance(near, Missing):
+                return Missing(clip.id, f"its neighbour {name}: {near.reason}")
+            found[f"{modality}_neighbour"] = near.image if modality == "image" else near.samples
+        return found
 
     def decoded(self, index: int, draws: Draws) -> Decoded | Missing:
         """Read one clip now."""

@@ -60,6 +60,17 @@ def log_power_density(waveform: Tensor, sample_rate: int, *, hop: int) -> Tensor
     return _as_map((power * _on(density, power) + LOG_FLOOR).log() / LOG_SCALE)
 
 
+def log_power(waveform: Tensor, sample_rate: int, *, hop: int) -> Tensor:
+    """Wav2CLIP's and RCGrad's input (hop 353, at 16 kHz), (B, 1, 257, T): log(|STFT|² + 1e-7), Hann frames of 512.
+
+    As torchaudio's `Spectrogram(n_fft=512, hop_length=hop)`: frames are centred, the ends reflected; T = 1 + N // hop.
+    """
+    _frames(waveform, PSD_WINDOW, hop)  # raises for what is no waveform, or too short to be reflected
+    padded = torch.nn.functional.pad(waveform, (PSD_WINDOW // 2, PSD_WINDOW // 2), mode="reflect")
+    magnitude = _magnitude(padded, window=PSD_WINDOW, hop=hop, num_fft=PSD_WINDOW)
+    return _as_map((magnitude.square() + LOG_FLOOR).log())
+
+
 def log_mel(waveform: Tensor, sample_rate: int) -> Tensor:
     """Log-mel power, (B, 1, 64, T): 25 ms Hann frames every 10 ms, log(mel + 1e-7) / 12, at any rate.
 
@@ -103,10 +114,28 @@ def yamnet_log_mel(waveform: Tensor, sample_rate: int) -> Tensor:
     return _as_map((mel + 1e-3).log())
 
 
+def mel_decibels(waveform: Tensor, sample_rate: int, *, num_bands: int, hop: int) -> Tensor:
+    """SSL-TIE's input (257 bands, hop 239), (B, 1, bands, T): decibels of mel power, 0 dB at 1, -100 at the lowest.
+
+    As torchaudio's `AmplitudeToDB` of `MelSpectrogram(n_fft=512, hop_length=hop, n_mels=num_bands, normalized=True)`:
+    frames are centred, the ends reflected, power is relative to the window's; many low bands lie between bins: -100.
+    """
+    if sample_rate < LOWEST_RATE:
+        raise UserError(f"expected a sample rate of {LOWEST_RATE} Hz or more, got {sample_rate}; give e.g. 16000")
+    _frames(waveform, PSD_WINDOW, hop)  # raises for what is no waveform, or too short to be reflected
+    padded = torch.nn.functional.pad(waveform, (PSD_WINDOW // 2, PSD_WINDOW // 2), mode="reflect")
+    power = _magnitude(padded, window=PSD_WINDOW, hop=hop, num_fft=PSD_WINDOW).square()
+    power = power / float(np.square(_hann_window(PSD_WINDOW)).sum())
+    mel = _product(power, _mel_weights_hz(sample_rate, PSD_WINDOW, num_bands))
+    return _as_map(10 * mel.clamp_min(1e-10).log10())
+
+
 SPECTROGRAMS: dict[str, Spectrogram] = {
     "psd_hop238": partial(log_power_density, hop=238),
     "psd_hop159": partial(log_power_density, hop=159),
+    "stft_hop353": partial(log_power, hop=353),
     "logmel": log_mel,
+    "mel257_db": partial(mel_decibels, num_bands=257, hop=239),
     "pcen": pcen,
     "yamnet": yamnet_log_mel,
 }
@@ -241,6 +270,17 @@ def _mel_weights(
     """(num_fft // 2 + 1, num_bands): triangles, straight on the HTK mel scale, of height 1."""
     bins = _hz_to_mel(np.arange(num_fft // 2 + 1) * sample_rate / num_fft)[:, None]
     edges = np.linspace(_hz_to_mel(np.array(low_hz)), _hz_to_mel(np.array(high_hz)), num_bands + 2)
+    lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
+    triangles = np.minimum((bins - lower) / (centre - lower), (upper - bins) / (upper - centre))
+    return np.maximum(triangles, 0.0)
+
+
+@lru_cache(maxsize=16)
+def _mel_weights_hz(sample_rate: int, num_fft: int, num_bands: int) -> npt.NDArray[np.float64]:
+    """(num_fft // 2 + 1, num_bands): triangles, straight in Hz between HTK mel points, of height 1; torchaudio's."""
+    bins = (np.arange(num_fft // 2 + 1) * sample_rate / num_fft)[:, None]
+    mel = np.linspace(0.0, _hz_to_mel(np.array(sample_rate / 2)), num_bands + 2)
+    edges = 700.0 * np.expm1(mel / 1127.0)
     lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
     triangles = np.minimum((bins - lower) / (centre - lower), (upper - bins) / (upper - centre))
     return np.maximum(triangles, 0.0)

@@ -13,11 +13,27 @@ if TYPE_CHECKING:
     from soundspot.methods.base import Method, Option
 
 METHODS: dict[str, str] = {
+    "attention10k": "soundspot.methods.attention10k:Attention10k",
+    "avobject": "soundspot.methods.avobject:AVObject",
+    "avol": "soundspot.methods.avol:AVOL",
+    "clip_audio_tran": "soundspot.methods.clip_audio_tran:CLIPAudioTran",
+    "clip_text_tran": "soundspot.methods.clip_text_tran:CLIPTextTran",
+    "coarse_to_fine": "soundspot.methods.coarse_to_fine:CoarseToFine",
+    "dmc": "soundspot.methods.dmc:DMC",
     "ez_vsl": "soundspot.methods.ez_vsl:EZVSL",
+    "fnac": "soundspot.methods.fnac:FNAC",
+    "hard_pos": "soundspot.methods.hard_pos:HardPos",
+    "hear_the_flow": "soundspot.methods.hear_the_flow:HearTheFlow",
+    "lcbm": "soundspot.methods.lcbm:LCBM",
     "lvs": "soundspot.methods.lvs:LVS",
+    "margin_nce": "soundspot.methods.margin_nce:MarginNCE",
     "ogl": "soundspot.methods.ogl:OGL",
+    "rcgrad": "soundspot.methods.rcgrad:RCGrad",
     "slavc": "soundspot.methods.slavc:SLAVC",
     "spot": "soundspot.methods.spot:Spot",
+    "ssl_align": "soundspot.methods.ssl_align:SSLAlign",
+    "ssl_tie": "soundspot.methods.ssl_tie:SSLTIE",
+    "sspl": "soundspot.methods.sspl:SSPL",
 }
 """name -> "module:Class"."""
 

@@ -16,6 +16,7 @@ Option = int | float | str | bool
 
 IMAGE_NORMS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "clip": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
     "lite": ((127 / 255,) * 3, (128 / 255,) * 3),  # EfficientNet-Lite: (bytes - 127) / 128
 }
 """Mean and standard deviation of a picture's channels, by the weights they go with."""

@@ -36,6 +36,7 @@ class OGL(Method):
     """The image-only prior: nothing to train, and the same map whatever the sound."""
 
     hears: ClassVar[bool] = False
+    trains: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from soundspot.data.lists import read_ids, read_list
+from soundspot.data.mining import Neighbours
 from soundspot.lookup import find
 from soundspot.train.recipe import DataSpec, Recipe
 from soundspot.types import KINDS, Clip, Missing, Target, UserError
@@ -30,6 +31,8 @@ class TrainingClips:
     missing: list[Missing]
     """Listed, but no media there."""
     listed: int
+    root: Path = Path()
+    """Where the data lies."""
     limit: int | None = None
     """How many training clips the caller wanted at most."""
     leaks: dict[str, dict[str, int | str]] = field(default_factory=dict)
@@ -49,13 +52,28 @@ def find_clips(recipe: Recipe, root: Path, test_ids: Mapping[str, Iterable[str]]
     found, leaks = drop_leaks(recipe, found, missing, lists)
     held_out = [pair for pair in found if is_validation(pair[0], recipe)]
     training = [pair for pair in found if not is_validation(pair[0], recipe)]
-    return TrainingClips(training, held_out, missing, listed, leaks=leaks)
+    return TrainingClips(training, held_out, missing, listed, root, leaks=leaks)
 
 
 def is_validation(clip: Clip, recipe: Recipe) -> bool:
     """Whether a clip is held out: by a hash of its video or group, so that no scene is on both sides."""
     digest = hashlib.blake2b(f"validation/{_source(clip, recipe.data.kind)}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") / 2**64 < recipe.validation_fraction
+
+
+def find_neighbours(recipe: Recipe, clips: TrainingClips) -> Neighbours:
+    """The mined neighbours the recipe names, of its training clips alone. Raises UserError where they do not fit."""
+    if clips.validation and recipe.choose != "retrieval":
+        raise UserError(
+            f"recipe {recipe.name}: expected validation_fraction=0 or choose=retrieval with neighbours, which "
+            "held-out clips do not have; set one"
+        )
+    if recipe.data.neighbours is None:
+        raise UserError(
+            f"recipe {recipe.name}: expected mined neighbours for {recipe.method}, got none; make them with "
+            "`soundspot neighbours`, and set data.neighbours to their folder"
+        )
+    return Neighbours(_beside(clips.root, recipe.data.neighbours), among=[clip.id for clip, _ in clips.training])
 
 
 def drop_leaks(

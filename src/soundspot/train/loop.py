@@ -18,12 +18,12 @@ from soundspot.data.loader import Stack
 from soundspot.data.training import AREAS, Plan, TrainingSet, training_batches
 from soundspot.methods.base import Method
 from soundspot.train import checkpoint
-from soundspot.train.clips import TrainingClips, find_clips
+from soundspot.train.clips import TrainingClips, find_clips, find_neighbours
 from soundspot.train.distributed import Ranks, ranks
 from soundspot.train.logs import METRICS, Bar, Clock, Metrics
 from soundspot.train.recipe import Recipe, changed_fields, recipe_json
 from soundspot.train.report import account, run_facts, write_json, write_missing
-from soundspot.train.start import Start, start_method
+from soundspot.train.start import Start, start_method, with_classes
 from soundspot.train.steps import Stepper, learning_rate
 from soundspot.train.validate import Curve, Validation, curve_summary, looking
 from soundspot.types import Missing, UserError
@@ -33,7 +33,7 @@ LAST = "last.safetensors"
 BEST = "best_on_validation.safetensors"
 Fetched = tuple[Sequence["Stack | KeptStack"], list[Missing]]
 """What a batch's clips gave, and which of them could not be read."""
-SUPPLIED = frozenset({*AREAS, "labels"})
+SUPPLIED = frozenset({*AREAS, "labels", "draws", "neighbour", "flow", "frames"})
 """What a method may need beyond picture and sound."""
 
 
@@ -120,7 +120,7 @@ class Run:
         self.kept: KeptFeatures | None = None
         if recipe.batch_size % here.count:
             raise UserError(f"expected a batch_size that {here.count} processes can share, got {recipe.batch_size}")
-        self.start: Start = start_method(recipe, init)
+        self.start: Start = start_method(with_classes(recipe, [clip for clip, _ in clips.training]), init)
         self.method: Method = self.start.method.to(here.device)
         lacking = self.method.needs - SUPPLIED
         if lacking:
@@ -162,6 +162,7 @@ class Run:
             checkpoint.restore_random_state(self.randoms)
         total = self.recipe.epochs * self.plan.steps_per_epoch
         self.clock = Clock()
+        self.method.before_epoch(self.now.epoch)
         with Bar(self.recipe.name, total, self.now.step, shown) as self.bar:
             while self.now.epoch < self.recipe.epochs and (max_steps is None or self.now.step < max_steps):
                 self._one_step(batches)
@@ -177,6 +178,7 @@ class Run:
             self.method.inputs,
             seed=self.recipe.seed,
             areas=sorted(self.method.needs & AREAS.keys()),
+            neighbours=find_neighbours(self.recipe, self.clips) if "neighbour" in self.method.needs else None,
         )
         training.settle_sample_rate()
         if self.recipe.cache == "memory":
@@ -269,6 +271,7 @@ class Run:
                 self._note("curve", {"benchmark": self.curve.name, **scores})
         self.ranks.wait()
         self._save()
+        self.method.before_epoch(self.now.epoch)
 
     def _validate(self) -> None:
         values: dict[str, float] = {}

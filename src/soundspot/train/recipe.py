@@ -28,6 +28,8 @@ class DataSpec:
     """Of a folder whose listing has splits: the one to train on."""
     kinds: tuple[str, ...] = ()
     """Of a folder that says what is true of each clip: the kinds to train on, such as visible; empty: all."""
+    neighbours: str | None = None
+    """Folder that `soundspot neighbours` wrote, relative to the root: for methods that need them."""
     root: str | None = None
     """Where the media lies, unless `train(root=...)` says so."""
     test_ids: tuple[str, ...] = ()

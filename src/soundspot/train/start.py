@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from soundspot import encoders, methods, weights
 from soundspot.methods.base import Method
 from soundspot.train.checkpoint import seed_everything
 from soundspot.train.recipe import Option, Recipe
-from soundspot.types import UserError
+from soundspot.types import Clip, UserError
 
 RANDOM = "random init"
 ENCODER = "encoder:"
@@ -50,6 +51,17 @@ def start_method(recipe: Recipe, init: Path | None) -> Start:
     before = weights.load(init, method=recipe.method)  # naming it in the recipe is trusting its code
     _copy_state(before, method, init)
     return Start(method, f"whole method from {init.name} (sha256 {before.provenance.get('weights_sha256', 'unknown')})")
+
+
+def with_classes(recipe: Recipe, clips: Sequence[Clip]) -> Recipe:
+    """Where the method learns classes and the recipe names none: those of the training clips, in order of name."""
+    if (
+        "classes" in recipe.options
+        or "classes" not in inspect.signature(methods.method_class(recipe.method)).parameters
+    ):
+        return recipe
+    names = sorted({label for clip in clips for label in clip.labels})
+    return replace(recipe, options={**recipe.options, "classes": ";".join(names)}) if names else recipe
 
 
 def _encoder_path(option: str, value: Option) -> Option:

@@ -1,0 +1,94 @@
+"""The command line: each verb parses its words, calls one function, and prints what that gave.
+
+Results go to stdout, progress and errors to stderr. Exit 0: done; 1: done, and the answer is no; 2: the input's fault.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from soundspot import __version__
+from soundspot.cli import media, scoring, training
+from soundspot.types import UserError
+
+app = typer.Typer(
+    name="soundspot",
+    help="Visual sound localization: where a sound comes from in a picture or a film, and how sure.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+weights_app = typer.Typer(
+    help="The encoders of the default localizer: package files, by exact version and sha256.", no_args_is_help=True
+)
+VERBS: tuple[Callable[..., None], ...] = (
+    media.localize,
+    media.samples,
+    training.train,
+    training.neighbours,
+    training.calibrate,
+    scoring.predict,
+    scoring.score,
+    scoring.check,
+    training.convert,
+    scoring.fuse,
+)
+"""In the order of --help."""
+for verb in VERBS:
+    app.command()(verb)
+app.command("list")(scoring.list_)
+app.add_typer(weights_app, name="weights")
+weights_app.command("fetch")(training.weights_fetch)
+weights_app.command("list")(training.weights_list)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line and exit code 2."""
+    try:
+        code = app(standalone_mode=False, prog_name="soundspot")
+    except UserError as error:
+        _stop(str(error))
+    except _USAGE_ERROR as error:
+        _stop(_usage(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _stop(
+            f"expected to be able to use {error.filename}, got '{error.strerror}'; check the path and its permissions"
+        )
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+"""What typer raises for words that it cannot parse; it gives the class no public name."""
+
+
+def _stop(message: str) -> NoReturn:
+    if message:
+        print(f"soundspot: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _usage(error: Any) -> str:
+    """A usage error in one line; of a verb alone, typer has printed the help already and says nothing."""
+    message = error.format_message().strip().rstrip(".")
+    where = error.ctx.command_path if error.ctx else "soundspot"
+    return f"{message}; see `{where} --help`" if message else ""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and end.")
+    ] = False,
+) -> None: ...
