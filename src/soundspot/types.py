@@ -16,6 +16,9 @@ if TYPE_CHECKING:  # `import soundspot` must not import torch
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 as fractions of the frame's width and height; x0 < x1, y0 < y1."""
 
+NUM_DRAWS = 64
+"""Random numbers a clip has for the augmentations of one epoch."""
+
 Kind = Literal["visible", "silent", "noise", "offscreen"]
 """What is true of a clip's sound: its source is in view, there is none, it is noise, or it comes from elsewhere."""
 
@@ -115,7 +118,10 @@ class Batch:
     mask: torch.Tensor | None = None
     """(B, 1, H, W) in 0..1, true area of the sounding object; only for methods that declare `needs = {"mask"}`."""
     extra: Mapping[str, torch.Tensor] = field(default_factory=dict)
-    """Further views by name (flow, second image, ...), for methods that declare them in `needs`."""
+    """Further views by name, for methods that declare them in `needs`: "flow" (B, 2, H, W) in pixels from the picture
+    to the next frame; "image_neighbour" and "audio_neighbour", shaped like `image` and `audio`."""
+    draws: torch.Tensor | None = None
+    """(B, NUM_DRAWS) numbers in [0, 1) for augmentation: a clip's follow from (seed, epoch, clip id) alone."""
 
     def __post_init__(self) -> None:
         size = len(self.clip_ids)
@@ -123,6 +129,8 @@ class Batch:
             raise ValueError(f"expected image ({size}, 3, H, W), got {tuple(self.image.shape)}")
         if self.audio.ndim != 4 or self.audio.shape[0] != size or self.audio.shape[1] != 1:
             raise ValueError(f"expected audio ({size}, 1, F, T), got {tuple(self.audio.shape)}")
+        if self.draws is not None and self.draws.shape != (size, NUM_DRAWS):
+            raise ValueError(f"expected draws ({size}, {NUM_DRAWS}), got {tuple(self.draws.shape)}")
 
     def __len__(self) -> int:
         return len(self.clip_ids)
@@ -136,6 +144,7 @@ class Batch:
             labels=self.labels,
             mask=None if self.mask is None else self.mask.to(device, non_blocking=True),
             extra={name: value.to(device, non_blocking=True) for name, value in self.extra.items()},
+            draws=None if self.draws is None else self.draws.to(device, non_blocking=True),
         )
 
 

@@ -75,6 +75,12 @@ def test_map_is_14x14_without_dilation_and_cosines_of_relu_features_are_positive
     assert sum(parameter.numel() for parameter in method.parameters()) == 23_422_928 - 1_076_176  # less the dead ones
 
 
+def test_the_sounds_tower_keeps_the_stride_of_the_pictures():
+    method = LVS(audio_backbone="resnet10t", image_backbone="resnet10t").eval()
+    with torch.no_grad():
+        assert method.audio(torch.zeros(1, 1, 256, 672)).shape[-2:] == (16, 42)
+
+
 def test_towers_of_unequal_width_need_heads():
     with pytest.raises(UserError, match="set dim"):
         LVS(image_backbone="tf_efficientnet_lite0", audio_backbone="resnet10t")

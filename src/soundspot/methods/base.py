@@ -5,15 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from soundspot.lookup import find
 from soundspot.types import Batch, Inputs, UserError
-
-if TYPE_CHECKING:
-    from soundspot.nets.tower import Tower
 
 Option = int | float | str | bool
 
@@ -29,7 +26,11 @@ class Method(nn.Module):
 
     inputs: Inputs
     needs: frozenset[str] = frozenset()
-    """What of a batch it needs beyond image and audio."""
+    """What of a batch it needs beyond image and audio: "draws", "neighbour", "flow", "frames", "labels", "mask", ..."""
+    trains: ClassVar[bool] = True
+    """Whether it can be trained: priors and training-free methods cannot."""
+    stages: ClassVar[tuple[str, ...]] = ()
+    """Names of its training stages in order, chosen by its option `stage`; none where there is one stage only."""
     score_range: tuple[float, float] | None = None
     """The bounds of a raw score, where there are any."""
     hears: ClassVar[bool] = True
@@ -42,10 +43,14 @@ class Method(nn.Module):
     """Where loaded weights come from (method, options, weights_sha256, licence, source); empty before."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Show the constructor's arguments as the class's: __new__ below would hide those of an inherited one."""
+        """Note the options: the constructor's arguments; a last `**rest` stands for those of the class above."""
         super().__init_subclass__(**kwargs)
-        own = inspect.signature(cls.__init__)
-        cls.__signature__ = own.replace(parameters=list(own.parameters.values())[1:])  # type: ignore[attr-defined]
+        parameters = list(inspect.signature(cls.__init__, eval_str=False).parameters.values())[1:]
+        if parameters and parameters[-1].kind is inspect.Parameter.VAR_KEYWORD:
+            own = {parameter.name for parameter in parameters}
+            above = inspect.signature(cls.__mro__[1]).parameters.values()
+            parameters[-1:] = [each.replace(kind=each.KEYWORD_ONLY) for each in above if each.name not in own]
+        cls.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Method:
         method = super().__new__(cls)
@@ -94,6 +99,9 @@ class Method(nn.Module):
     def tune(self, batches: Iterable[Batch]) -> None:
         """Fit what is not learned by gradient on labelled scenes kept for that; most methods have nothing to fit."""
 
+    def before_epoch(self, epoch: int) -> None:
+        """Called before epoch number `epoch` (from 0): for warm-ups and curricula."""
+
     def after_step(self) -> None:
         """Called once after every step of the optimiser; moves what is not learned by gradient (teachers)."""
 
@@ -129,19 +137,6 @@ def weights_path(path: str) -> Path | None:
     if not Path(path).is_file():
         raise UserError(f"expected initial weights at {path}, got no file there; fetch them, or leave the option empty")
     return Path(path)
-
-
-def through_frozen(batch: Batch, image: Tower, audio: Tower) -> dict[str, Tensor]:
-    """What the frozen stages of two towers make of a batch, for their `rest`: as the batch brings it, or made now."""
-    towers = {"image": (image, batch.image), "audio": (audio, batch.audio)}
-    return {
-        name: batch.extra[name] if name in batch.extra else tower.frozen(raw) for name, (tower, raw) in towers.items()
-    }
-
-
-def keepable(batch: Batch, image: Tower, audio: Tower) -> dict[str, Tensor]:
-    """`Method.frozen` of a method of two towers: nothing unless both have stages that never learn."""
-    return through_frozen(batch, image, audio) if image.keeps and audio.keeps else {}
 
 
 def positive(value: float, what: str) -> float:

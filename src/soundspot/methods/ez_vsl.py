@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor, nn
 
 from soundspot import ops
 from soundspot.lookup import find
-from soundspot.methods.base import Method, keepable, media_inputs, positive, through_frozen, weights_path
-from soundspot.nets.audio import AudioTower
-from soundspot.nets.image import ImageTower
+from soundspot.methods.base import positive
+from soundspot.methods.towers import TwoTowers
 from soundspot.types import Batch
 
 
@@ -52,58 +52,21 @@ def audio_head(channels: int, dim: int) -> nn.Linear:
     return head
 
 
-class EZVSL(Method):
+class EZVSL(TwoTowers):
     """Two towers, a linear head each, and the symmetric InfoNCE of the best place's cosine."""
 
-    def __init__(
-        self,
-        image_backbone: str = "resnet18",
-        audio_backbone: str = "resnet18",
-        dim: int = 512,
-        temperature: float = 0.03,
-        matching: str = "max_sim",
-        output_stride: int = 32,
-        init_image: str = "",
-        init_audio: str = "",
-        trainable: str = "all",
-        trainable_audio: str = "all",
-        image_size: int = 224,
-        image_norm: str = "imagenet",
-        resize: str = "squash",
-        spectrogram: str = "psd_hop238",
-        seconds: float = 3.0,
-        sample_rate: int = 0,
-        window: str = "centre",
-    ) -> None:
-        super().__init__()
-        self.inputs = media_inputs(
-            image_size=image_size,
-            image_norm=image_norm,
-            resize=resize,
-            spectrogram=spectrogram,
-            seconds=seconds,
-            sample_rate=sample_rate,
-            window=window,
-        )
+    def __init__(self, dim: int = 512, temperature: float = 0.03, matching: str = "max_sim", **towers: Any) -> None:
+        super().__init__(**towers)
         self.temperature = positive(temperature, "temperature")
         self.score_range = (-1 / temperature, 1 / temperature)
         self.pooled = find(MATCHINGS, matching, "matching")
-        self.image = ImageTower(
-            image_backbone, output_stride=output_stride, pretrained=weights_path(init_image), trainable=trainable
-        )
-        self.audio = AudioTower(audio_backbone, pretrained=weights_path(init_audio), trainable=trainable_audio)
-        self.initial = {"image": self.image.initial, "audio": self.audio.initial}
         self.image_head = image_head(self.image.channels, dim)
         self.audio_head = audio_head(self.audio.channels, dim)
 
-    def frozen(self, batch: Batch) -> dict[str, Tensor]:
-        """What the towers' frozen stages give: "image" and "audio"."""
-        return keepable(batch, self.image, self.audio)
-
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Cells (B, dim, h, w), not normalised, and unit sounds (B, dim)."""
-        given = through_frozen(batch, self.image, self.audio)
-        return self.project(self.image.rest(given["image"]), ops.max_pool(self.audio.rest(given["audio"])))
+        image, audio = self.features(batch)
+        return self.project(image, ops.max_pool(audio))
 
     def project(self, image_features: Tensor, audio_features: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C, h, w), (B, C') -> cells (B, dim, h, w), not normalised, and unit sounds (B, dim)."""

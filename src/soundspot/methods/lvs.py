@@ -6,15 +6,15 @@ The authors released no training code; the loss is what their logits imply, a cr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from soundspot import ops
-from soundspot.methods.base import Method, keepable, media_inputs, positive, through_frozen, weights_path
-from soundspot.nets.audio import AudioTower
-from soundspot.nets.image import ImageTower
+from soundspot.methods.base import positive
+from soundspot.methods.towers import TwoTowers
 from soundspot.types import Batch, UserError
 
 QUIRK_FACTOR = -99.0
@@ -66,15 +66,13 @@ def lvs_logits(
     return torch.cat(columns, dim=1) / temperature
 
 
-class LVS(Method):
+class LVS(TwoTowers):
     """Cosines of 14 x 14 ReLU features, soft-thresholded into sounding places and background of the same picture."""
 
     score_range = (-1.0, 1.0)
 
     def __init__(
         self,
-        image_backbone: str = "resnet18",
-        audio_backbone: str = "resnet18",
         dim: int = 0,
         eps_pos: float = 0.65,
         eps_neg: float = 0.4,
@@ -84,42 +82,25 @@ class LVS(Method):
         hard_negative: bool = True,
         diagonal_quirk: bool = False,
         output_stride: int = 16,
-        init_image: str = "",
-        init_audio: str = "",
-        trainable: str = "all",
-        trainable_audio: str = "all",
-        image_size: int = 224,
-        image_norm: str = "imagenet",
-        resize: str = "squash",
-        spectrogram: str = "psd_hop238",
+        audio_stride: int = 16,
         seconds: float = 10.0,
-        sample_rate: int = 0,
         window: str = "first",
+        **towers: Any,
     ) -> None:
         """`dim` 0 compares the towers' features themselves, as the paper does; else a linear head each gives `dim`.
+
+        The published towers are of one class: that of the sound has a stride of 16 too.
 
         The published test crops pictures but not the boxes it compares with; `resize="crop"` does as it does,
         the default keeps maps and boxes aligned.
         """
-        super().__init__()
-        self.inputs = media_inputs(
-            image_size=image_size,
-            image_norm=image_norm,
-            resize=resize,
-            spectrogram=spectrogram,
-            seconds=seconds,
-            sample_rate=sample_rate,
-            window=window,
+        super().__init__(
+            output_stride=output_stride, audio_stride=audio_stride, seconds=seconds, window=window, **towers
         )
         self.masks = TriMap(eps_pos, eps_neg, positive(tau, "tau"), trimap)
         self.temperature = positive(temperature, "temperature")
         self.hard_negative = hard_negative
         self.diagonal_quirk = diagonal_quirk
-        self.image = ImageTower(
-            image_backbone, output_stride=output_stride, pretrained=weights_path(init_image), trainable=trainable
-        )
-        self.audio = AudioTower(audio_backbone, pretrained=weights_path(init_audio), trainable=trainable_audio)
-        self.initial = {"image": self.image.initial, "audio": self.audio.initial}
         self.image_head, self.audio_head = self._heads(dim)
 
     def _heads(self, dim: int) -> tuple[nn.Module, nn.Module]:
@@ -132,15 +113,10 @@ class LVS(Method):
             )
         return nn.Identity(), nn.Identity()
 
-    def frozen(self, batch: Batch) -> dict[str, Tensor]:
-        """What the towers' frozen stages give: "image" and "audio"."""
-        return keepable(batch, self.image, self.audio)
-
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Unit cells (B, C, h, w) and unit sounds (B, C)."""
-        given = through_frozen(batch, self.image, self.audio)
-        cells = self.image_head(self.image.rest(given["image"]))
-        return ops.unit(cells), ops.unit(self.audio_head(ops.max_pool(self.audio.rest(given["audio"]))))
+        image, audio = self.features(batch)
+        return ops.unit(self.image_head(image)), ops.unit(self.audio_head(ops.max_pool(audio)))
 
     def localize(self, batch: Batch) -> Tensor:
         """Cosine at every place, (B, h, w)."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from soundspot import ops
 from soundspot.lookup import find
-from soundspot.methods.base import Method, keepable, media_inputs, positive, through_frozen, weights_path
+from soundspot.methods.base import positive
 from soundspot.methods.ez_vsl import audio_head, image_head
+from soundspot.methods.towers import TwoTowers
 from soundspot.nets.audio import AudioTower
 from soundspot.nets.image import ImageTower
 from soundspot.types import Batch, UserError
@@ -104,7 +106,7 @@ INFERENCES: dict[str, tuple[str, ...]] = {"both": ("avc", "loc"), "avc": ("avc",
 """Which subspaces' cosines make the map (their mean), as in the paper's table 4d."""
 
 
-class SLAVC(Method):
+class SLAVC(TwoTowers):
     """EZ-VSL's towers with heavy dropout, two subspaces, and momentum teachers as targets.
 
     `variant="code"` is the default because the published numbers and weights come from the published code.
@@ -120,8 +122,6 @@ class SLAVC(Method):
 
     def __init__(
         self,
-        image_backbone: str = "resnet18",
-        audio_backbone: str = "resnet18",
         dim: int = 512,
         temperature: float = 0.03,
         variant: str = "code",
@@ -132,29 +132,9 @@ class SLAVC(Method):
         dropout_audio: float = 0.0,
         momentum_image: float = 0.999,
         momentum_audio: float = 0.999,
-        output_stride: int = 32,
-        init_image: str = "",
-        init_audio: str = "",
-        trainable: str = "all",
-        trainable_audio: str = "all",
-        image_size: int = 224,
-        image_norm: str = "imagenet",
-        resize: str = "squash",
-        spectrogram: str = "psd_hop238",
-        seconds: float = 3.0,
-        sample_rate: int = 0,
-        window: str = "centre",
+        **towers: Any,
     ) -> None:
-        super().__init__()
-        self.inputs = media_inputs(
-            image_size=image_size,
-            image_norm=image_norm,
-            resize=resize,
-            spectrogram=spectrogram,
-            seconds=seconds,
-            sample_rate=sample_rate,
-            window=window,
-        )
+        super().__init__(**towers)
         self.temperature = positive(temperature, "temperature")
         self.score_range = (-1 / temperature, 1 / temperature)
         self.terms = find(VARIANTS, variant, "variant") if decomposition else _undivided
@@ -163,23 +143,18 @@ class SLAVC(Method):
             raise UserError(f"slavc: expected inference='avloc' with decomposition=False, got {inference!r}; set it")
         self.infer_with_teacher = find({"teacher": True, "online": False}, infer_with, "infer_with")
         self.momenta = {"image": momentum_image, "audio": momentum_audio}
-        image = ImageTower(
-            image_backbone, output_stride=output_stride, pretrained=weights_path(init_image), trainable=trainable
-        )
-        audio = AudioTower(audio_backbone, pretrained=weights_path(init_audio), trainable=trainable_audio)
-        self.initial = {"image": image.initial, "audio": audio.initial}
-        self.online = Branch(
-            image, audio, dim, ("avc", "loc") if decomposition else ("loc",), (dropout_image, dropout_audio)
-        )
+        spaces = ("avc", "loc") if decomposition else ("loc",)
+        self.online = Branch(self.image, self.audio, dim, spaces, (dropout_image, dropout_audio))
+        del self.image, self.audio  # they live in the branch, under its names
         self.teacher = copy.deepcopy(self.online).requires_grad_(False)
 
-    def frozen(self, batch: Batch) -> dict[str, Tensor]:
-        """What the towers' frozen stages give: "image" and "audio"; online and teacher share it."""
-        return keepable(batch, self.online.image, self.online.audio)
+    def towers(self) -> tuple[ImageTower, AudioTower]:
+        """The online towers; their frozen stages serve the teachers too."""
+        return self.online.image, self.online.audio
 
     def encode(self, batch: Batch) -> Spaces:
         """The subspaces that localization and retrieval use."""
-        given = through_frozen(batch, self.online.image, self.online.audio)
+        given = self.through_frozen(batch)
         return self.teacher(given) if self.infer_with_teacher else self.online(given)
 
     def localize(self, batch: Batch) -> Tensor:
@@ -199,7 +174,7 @@ class SLAVC(Method):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Online pictures against the teachers' sounds, and the other way round, over the pairs of all processes."""
-        given = through_frozen(batch, self.online.image, self.online.audio)
+        given = self.through_frozen(batch)
         online = self.online(given)
         with torch.no_grad():
             teacher = self.teacher(given)

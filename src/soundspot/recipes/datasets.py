@@ -29,6 +29,7 @@ PASTE_OPTIONS: dict[str, int | float | str | bool] = {
     "trainable": "last_block",
     "image_size": 224,
     "audio_backbone": "yamnet",
+    "audio_stride": 32,
     "init_audio": "encoder:yamnet",
     "trainable_audio": "last_block",
     "spectrogram": "yamnet",

@@ -176,9 +176,13 @@ def _argument_types(method: str) -> dict[str, Any]:
     """Constructor arguments of a method and their types."""
     from soundspot.methods import method_class  # here, because it imports torch
 
-    constructor = method_class(method).__init__
-    hints = typing.get_type_hints(constructor)
-    return {name: hints.get(name, str) for name in list(inspect.signature(constructor).parameters)[1:]}
+    parameters = inspect.signature(method_class(method)).parameters
+    return {name: _kind_of(parameter) for name, parameter in parameters.items()}
+
+
+def _kind_of(parameter: inspect.Parameter) -> type:
+    """What kind of value an option takes, by its default."""
+    return str if parameter.default in (inspect.Parameter.empty, None) else type(parameter.default)
 
 
 def _parse(text: str, hint: Any, key: str) -> Any:

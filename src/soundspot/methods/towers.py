@@ -1,0 +1,78 @@
+"""What methods of a picture tower and a sound tower share: the options that build both, and their features."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from soundspot.methods.base import Method, media_inputs, weights_path
+from soundspot.nets.audio import AudioTower
+from soundspot.nets.image import ImageTower
+from soundspot.nets.tower import Tower
+from soundspot.types import Batch
+
+
+class TwoTowers(Method):
+    """A picture tower and a sound tower. A method's constructor names what it takes itself and passes the rest on."""
+
+    image: ImageTower
+    audio: AudioTower
+
+    def __init__(
+        self,
+        image_backbone: str = "resnet18",
+        audio_backbone: str = "resnet18",
+        output_stride: int = 32,
+        audio_stride: int = 32,
+        init_image: str = "",
+        init_audio: str = "",
+        trainable: str = "all",
+        trainable_audio: str = "all",
+        image_size: int = 224,
+        image_norm: str = "imagenet",
+        resize: str = "squash",
+        spectrogram: str = "psd_hop238",
+        seconds: float = 3.0,
+        sample_rate: int = 0,
+        window: str = "centre",
+    ) -> None:
+        """`output_stride` is the picture's; `sample_rate` 0 keeps each file's own; `trainable` is one of TRAINABLE."""
+        super().__init__()
+        self.inputs = media_inputs(
+            image_size=image_size,
+            image_norm=image_norm,
+            resize=resize,
+            spectrogram=spectrogram,
+            seconds=seconds,
+            sample_rate=sample_rate,
+            window=window,
+        )
+        self.image = ImageTower(
+            image_backbone, output_stride=output_stride, pretrained=weights_path(init_image), trainable=trainable
+        )
+        self.audio = AudioTower(
+            audio_backbone, output_stride=audio_stride, pretrained=weights_path(init_audio), trainable=trainable_audio
+        )
+        self.initial = {"image": self.image.initial, "audio": self.audio.initial}
+
+    def towers(self) -> tuple[ImageTower, AudioTower]:
+        """Both towers, wherever a method keeps them."""
+        return self.image, self.audio
+
+    def frozen(self, batch: Batch) -> dict[str, Tensor]:
+        """What the towers' frozen stages give: "image" and "audio"; nothing unless both have such stages."""
+        image, audio = self.towers()
+        return self.through_frozen(batch) if image.keeps and audio.keeps else {}
+
+    def through_frozen(self, batch: Batch) -> dict[str, Tensor]:
+        """What the frozen stages make of a batch, for the towers' `rest`: as the batch brings it, or made now."""
+        image, audio = self.towers()
+        made: dict[str, tuple[Tower, Tensor]] = {"image": (image, batch.image), "audio": (audio, batch.audio)}
+        return {
+            name: batch.extra[name] if name in batch.extra else tower.frozen(raw) for name, (tower, raw) in made.items()
+        }
+
+    def features(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The towers' maps: (B, C, h, w) of the picture, (B, C', f, t) of the sound."""
+        image, audio = self.towers()
+        given = self.through_frozen(batch)
+        return image.rest(given["image"]), audio.rest(given["audio"])
