@@ -65,8 +65,6 @@ MAIN = {
     "ez_vsl": Setting("EZ-VSL", "ez_vsl"),
     "slavc_code": _slavc("code, momentum 0.9"),
     "slavc_paper": _slavc("paper, momentum 0.9", variant="paper"),
-    "slavc_code_999": _slavc("code, momentum 0.999", 0.999),
-    "slavc_paper_999": _slavc("paper, momentum 0.999", 0.999, variant="paper"),
 }
 RERUNS = {
     "ez_vsl": Setting("EZ-VSL, max_sim", "ez_vsl"),
@@ -79,6 +77,7 @@ RERUNS = {
     "momentum_0": _slavc("4c: momentum 0", 0.0),
     "momentum_99": _slavc("4c: momentum 0.99", 0.99),
     "slavc_code_999": _slavc("4c: momentum 0.999", 0.999),
+    "slavc_paper_999": _slavc("paper's equations, momentum 0.999", 0.999, variant="paper"),
     "undivided": _slavc("4d: no decomposition, AVLoc", decomposition=False, inference="avloc"),
     "undivided_still": _slavc(
         "no decomposition, momentum 0: EZ-VSL with dropout", 0.0, decomposition=False, inference="avloc"
@@ -216,7 +215,7 @@ def draw_curves(path: Path, curves: Mapping[str, Sequence[Sequence[float]]]) -> 
         pen.text((left + epoch * step - 3, bottom + 8), str(epoch + 1), fill="black")
     pen.text((left, bottom + 22), f"epoch; {WATCHED} on the test scenes", fill="black")
     colours = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e")
-    for number, (colour, (title, lines)) in enumerate(zip(colours, curves.items(), strict=True)):
+    for number, (colour, (title, lines)) in enumerate(zip(colours, curves.items(), strict=False)):
         for line in lines:
             places = [(left + i * step, bottom - (bottom - top) * value / highest) for i, value in enumerate(line)]
             pen.line(places, fill=colour, width=2)
