@@ -117,7 +117,8 @@ def test_slavc_checkpoint_keeps_online_and_momentum_towers_apart(tmp_path, batch
 def lvs_state():
     """LVS's network: every tower holds stems for picture, sound and flow and a classifier, and uses one stem."""
     image, audio = resnet(), resnet(1)
-    image.layer4[0].conv1.stride = image.layer4[0].downsample[0].stride = (1, 1)
+    for tower in (image, audio):  # both of one class
+        tower.layer4[0].conv1.stride = tower.layer4[0].downsample[0].stride = (1, 1)
     tensors = {**state(image, "imgnet.", drop=()), **state(audio, "audnet.", drop=("conv1.",))}
     tensors["audnet.conv1_a.weight"] = audio.conv1.weight.detach()
     tensors["audnet.conv1.weight"] = torch.randn(64, 3, 7, 7)

@@ -70,8 +70,9 @@ def _predict(methods: dict[str, Spot], clips: list[Clip]) -> Iterator[tuple[str,
         assert batch is not None
         frozen = first.frozen(batch)
         others = [owner[wrong[name]] if name in wrong else name for name in batch.clip_ids]
+        class_map = first.class_map(batch.image)
         for name, method in methods.items():
-            seen = method.look(batch.image, frozen)
+            seen = method.look(batch.image, frozen, class_map=class_map)
             for label, ids in (("", batch.clip_ids), ("wrong sound", others)):
                 sounds, tags = (torch.stack([heard[one][k] for one in ids]) for k in (0, 1))
                 maps = method.maps(seen, sounds, tags)

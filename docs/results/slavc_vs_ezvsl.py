@@ -65,8 +65,6 @@ MAIN = {
     "ez_vsl": Setting("EZ-VSL", "ez_vsl"),
     "slavc_code": _slavc("code, momentum 0.9"),
     "slavc_paper": _slavc("paper, momentum 0.9", variant="paper"),
-    "slavc_code_999": _slavc("code, momentum 0.999", 0.999),
-    "slavc_paper_999": _slavc("paper, momentum 0.999", 0.999, variant="paper"),
 }
 RERUNS = {
     "ez_vsl": Setting("EZ-VSL, max_sim", "ez_vsl"),
@@ -75,10 +73,17 @@ RERUNS = {
     "slavc_code": _slavc("code: image dropout 0.9, audio dropout 0, momentum 0.9, both spaces shown"),
     "dropout_image_0": _slavc("4a: image dropout 0", dropout_image=0.0),
     "dropout_image_50": _slavc("4a: image dropout 0.5", dropout_image=0.5),
+    "dropout_image_75": _slavc("4a: image dropout 0.75", dropout_image=0.75),
+    "dropout_image_95": _slavc("4a: image dropout 0.95", dropout_image=0.95),
     "dropout_audio_50": _slavc("4b: audio dropout 0.5", dropout_audio=0.5),
+    "dropout_audio_75": _slavc("4b: audio dropout 0.75", dropout_audio=0.75),
+    "dropout_audio_90": _slavc("4b: audio dropout 0.9", dropout_audio=0.9),
+    "dropout_audio_95": _slavc("4b: audio dropout 0.95", dropout_audio=0.95),
     "momentum_0": _slavc("4c: momentum 0", 0.0),
     "momentum_99": _slavc("4c: momentum 0.99", 0.99),
+    "momentum_995": _slavc("4c: momentum 0.995", 0.995),
     "slavc_code_999": _slavc("4c: momentum 0.999", 0.999),
+    "slavc_paper_999": _slavc("paper's equations, momentum 0.999", 0.999, variant="paper"),
     "undivided": _slavc("4d: no decomposition, AVLoc", decomposition=False, inference="avloc"),
     "undivided_still": _slavc(
         "no decomposition, momentum 0: EZ-VSL with dropout", 0.0, decomposition=False, inference="avloc"
@@ -216,7 +221,7 @@ def draw_curves(path: Path, curves: Mapping[str, Sequence[Sequence[float]]]) -> 
         pen.text((left + epoch * step - 3, bottom + 8), str(epoch + 1), fill="black")
     pen.text((left, bottom + 22), f"epoch; {WATCHED} on the test scenes", fill="black")
     colours = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e")
-    for number, (colour, (title, lines)) in enumerate(zip(colours, curves.items(), strict=True)):
+    for number, (colour, (title, lines)) in enumerate(zip(colours, curves.items(), strict=False)):
         for line in lines:
             places = [(left + i * step, bottom - (bottom - top) * value / highest) for i, value in enumerate(line)]
             pen.line(places, fill=colour, width=2)

@@ -204,7 +204,8 @@ def test_the_bridge_looks_at_regions_and_only_there(loaded: Spot, batch: Batch) 
     asked = torch.zeros(4, 1001)
     asked[:, :1000] = 1.0  # whatever a region shows is asked for
     regions = find_regions(objectness)
-    seen = Look(objectness, torch.zeros(4, 64, 40, 40), regions, loaded._classes(batch.image, regions))
+    cells = torch.zeros(4, 64, 40, 40)
+    seen = Look(objectness, cells, regions, loaded._classes(batch.image, regions), loaded.class_map(batch.image))
     match = loaded.match(seen, asked)
     assert match[0, 4:12, 4:12].unique().tolist() == pytest.approx([0.0], abs=0.01)
     outside = match.clone()
@@ -212,6 +213,24 @@ def test_the_bridge_looks_at_regions_and_only_there(loaded: Spot, batch: Batch) 
     assert (outside == NO_MATCH).all()
     nothing = loaded.match(seen, torch.zeros(4, 1001))
     assert nothing.max() == pytest.approx(NO_MATCH, abs=1e-3)
+
+
+def test_the_bridge_asks_every_cell_of_the_enlarged_picture_too(loaded: Spot, batch: Batch) -> None:
+    with torch.no_grad():
+        seen = loaded.look(batch.image, loaded.frozen(batch))
+        assert seen.class_map.shape == (4, 1000, 20, 20)
+        truth = torch.zeros_like(seen.class_map)
+        beagle = 162  # "beagle" in ImageNet's order
+        truth[1, beagle, 4, 15] = 30.0
+        tags = torch.zeros(4, len(loaded.tag_names))
+        tags[:, loaded.tag_names.index("Bark")] = 0.9
+        terms = loaded.bridge_terms(seen._replace(class_map=truth), tags)
+        assert terms.shape == (4, 40, 40, 4)
+        assert divmod(int(terms[1, ..., 1].argmax()), 40) in {(8, 30), (8, 31), (9, 30), (9, 31)}
+        assert terms[0, ..., 1].unique().numel() == 1, "no beagle, no preference"
+        assert (terms[..., 3] == 1).all()
+        glance = loaded.look(batch.image, loaded.frozen(batch), closely=False)
+        assert not loaded.bridge_terms(glance, tags)[..., 1].any()
 
 
 def test_tuning_fits_the_fusion_and_what_people_sound_like(loaded: Spot, batch: Batch) -> None:

@@ -103,11 +103,6 @@ def test_people_are_a_class_of_their_own(bridge: Bridge) -> None:
     assert weights[:PERSON_INDEX].sum() == 0
 
 
-def test_strength(bridge: Bridge) -> None:
-    assert bridge.strength(heard(Bark=0.8, Animal=1.0)).item() == pytest.approx(0.8)
-    assert bridge.strength(heard(Silence=1.0)).item() == 0
-
-
 def scene() -> torch.Tensor:
     """Class maps (1, 1000, 4, 4) of a beagle in one corner and a cat in the other."""
     maps = torch.zeros(1, 1000, 4, 4)

@@ -2,8 +2,9 @@
 
 Not from a paper. The learned part answers "where is what I hear" for sounds like those it was trained on (composites
 with exact masks, so it is supervised). The bridge needs no sounds to learn from: what YAMNet hears names ImageNet
-classes, and the image encoder's classifier says which regions show them. The regions come from objectness, a map that
-never hears. `fusion` weighs match and objectness, fitted on scenes kept for that (`soundspot calibrate`).
+classes, and the image encoder's classifier says where they are: at every cell of the enlarged picture, and for whole
+regions, which come from objectness, a map that never hears. `fusion` weighs region, cell and objectness, fitted on
+scenes kept for that (`soundspot calibrate`).
 """
 
 from __future__ import annotations
@@ -44,8 +45,10 @@ PARTS: dict[str, tuple[str, ...]] = {
     "objectness": ("objectness",),
 }
 """Which maps make up what `localize` gives: all, as the default does, or some; objectness never hears: a floor."""
-FUSION_START = (1.0, 0.3, 2.0)
-"""Weights of match and objectness, and the offset, before they are fitted."""
+ENLARGED = 2
+"""The encoder looks again at the picture this many times as large: its classes are surer where objects are larger."""
+FUSION_START = (1.0, 0.3, 0.3, 2.0)
+"""Weights of region, cell and objectness, and the offset, before they are fitted."""
 
 
 class Decoder(nn.Module):
@@ -89,6 +92,8 @@ class Look(NamedTuple):
     regions: Regions
     classes: Tensor
     """(R, 1000) probabilities for each region."""
+    class_map: Tensor
+    """(B, 1000, h', w') logits for each cell of the enlarged picture."""
 
 
 class Spot(Method):
@@ -207,20 +212,26 @@ class Spot(Method):
         seen = self.look(batch.image, self.frozen(batch), closely="bridge" in PARTS[self.part])
         return combine(self.maps(seen, *self.heard(batch)), self.part)
 
-    def look(self, image: Tensor, frozen: Mapping[str, Tensor], closely: bool = True) -> Look:
-        """What is seen, whatever is heard: objectness, cells, and (if `closely`) the regions' classes."""
+    def look(
+        self, image: Tensor, frozen: Mapping[str, Tensor], closely: bool = True, class_map: Tensor | None = None
+    ) -> Look:
+        """What is seen, whatever is heard: objectness, cells, and (if `closely`) the classes of regions and cells.
+
+        `class_map` spares the second pass over the picture where it is known: it is the same for all heads.
+        """
         objectness, cells = self._seen(frozen)
-        regions = find_regions(objectness if closely else objectness[:0])
-        return Look(objectness, cells, regions, self._classes(image, regions))
+        closer = image if closely else image[:0]
+        regions = find_regions(objectness[: len(closer)])
+        class_map = self.class_map(closer) if class_map is None else class_map
+        return Look(objectness, cells, regions, self._classes(image, regions), class_map)
 
     def maps(self, seen: Look, sound: Tensor, tags: Tensor) -> dict[str, Tensor]:
         """All maps (B, h, w) by name, of which `combine` makes one; `sound` and `tags` are what `heard` gave."""
-        weights = self.encoders()[2].weights(tags)
         return {
             "objectness": seen.objectness,
             "learned": self._learned(seen.cells, sound),
-            "bridge": self.fuse(self.match(seen, weights), _bounded(seen.objectness)),
-            "people": self.people(seen.cells, weights[:, PERSON_INDEX]),
+            "bridge": self.bridge_terms(seen, tags) @ self.fusion,
+            "people": self.people(seen.cells, self.encoders()[2].weights(tags)[:, PERSON_INDEX]),
         }
 
     def people(self, cells: Tensor, weight: Tensor) -> Tensor:
@@ -228,9 +239,19 @@ class Spot(Method):
         seen = self._learned(cells, self.person.expand(len(cells), -1))
         return seen + weight.clamp_min(math.exp(NO_MATCH)).log().view(-1, 1, 1)
 
-    def fuse(self, match: Tensor, objectness: Tensor) -> Tensor:
-        """(B, h, w), (B, h, w) -> log-odds of the bridge, by the weights fitted on scenes kept for that."""
-        return self.fusion[0] * match + self.fusion[1] * objectness + self.fusion[2]
+    @torch.no_grad()
+    def bridge_terms(self, seen: Look, tags: Tensor) -> Tensor:
+        """What `fusion` weighs, (B, h, w, 4): regions that match the tags, cells that do, objectness, and one.
+
+        Zeros where nothing was looked at closely.
+        """
+        bridge, shape = self.encoders()[2], seen.objectness.shape
+        match = self.match(seen, bridge.weights(tags))
+        cells = match.new_zeros(shape)
+        if len(seen.class_map):
+            cells = F.interpolate(bridge.map(seen.class_map, tags)[:, None], size=shape[1:], mode="bilinear")[:, 0]
+        objectness = seen.objectness.clamp(-OBJECTNESS_BOUND, OBJECTNESS_BOUND)
+        return torch.stack([match, cells, objectness, torch.ones_like(match)], dim=-1)
 
     @torch.no_grad()
     def _classes(self, image: Tensor, regions: Regions) -> Tensor:
@@ -243,6 +264,15 @@ class Spot(Method):
             return image.new_zeros(0, encoder.classifier.out_features)
         crops = crop_regions(image, regions).contiguous(memory_format=torch.channels_last)
         return encoder.classifier(encoder(crops).head.mean(dim=(2, 3))).softmax(dim=1)
+
+    @torch.no_grad()
+    def class_map(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, 1000, h', w') logits, from the picture enlarged."""
+        encoder = self.encoders()[0]
+        if not len(image):
+            return image.new_zeros(0, encoder.classifier.out_features, 1, 1)
+        larger = F.interpolate(image, scale_factor=ENLARGED, mode="bicubic")
+        return encoder.class_map(encoder(larger.contiguous(memory_format=torch.channels_last)).head)
 
     @torch.no_grad()
     def match(self, seen: Look, weights: Tensor) -> Tensor:
@@ -263,7 +293,7 @@ class Spot(Method):
     def tune(self, batches: Iterable[Batch]) -> None:
         """Fit what the bridge counts for, and learn what people sound like, on labelled scenes kept for that.
 
-        Each batch brings its mask. A logistic regression over cells: match and objectness against truth.
+        Each batch brings its mask. A logistic regression over cells: `bridge_terms` against truth.
         """
         terms, truths, people = [], [], []
         with torch.no_grad():
@@ -271,18 +301,12 @@ class Spot(Method):
                 assert batch.mask is not None
                 sound, tags = self.heard(batch)
                 seen = self.look(batch.image, self.frozen(batch))
-                match = self.match(seen, self.encoders()[2].weights(tags))
-                columns = [match, _bounded(seen.objectness), torch.ones_like(match)]
-                terms.append(torch.stack(columns, dim=-1).flatten(0, 2).double())
-                truths.append(_to_grid(batch.mask, match).flatten().double())
+                terms.append(self.bridge_terms(seen, tags).flatten(0, 2).double())
+                truths.append(_to_grid(batch.mask, seen.objectness).flatten().double())
                 people += [row for row, labels in zip(sound, batch.labels, strict=True) if PERSON_LABEL in labels]
         self.fusion.copy_(_logistic(torch.cat(terms), torch.cat(truths)))
         if people:
             self.person.copy_(torch.stack(people).mean(dim=0))
-
-
-def _bounded(objectness: Tensor) -> Tensor:
-    return objectness.clamp(-OBJECTNESS_BOUND, OBJECTNESS_BOUND)
 
 
 def combine(maps: Mapping[str, Tensor], part: str = "all") -> Tensor:

@@ -111,10 +111,6 @@ class Bridge:
 
     __call__ = weights
 
-    def strength(self, tags: Tensor) -> Tensor:
-        """(B, T) probabilities -> (B,) in 0..1: how sure it is that the sound has a maker that the table knows."""
-        return self.set_weights(tags).amax(dim=1)
-
     def map(self, class_map: Tensor, tags: Tensor, people: Tensor | None = None) -> Tensor:
         """Raw logits (B, 1000, h, w), tag probabilities (B, T) -> (B, h, w), higher where a maker of the sound is.
 

@@ -64,11 +64,15 @@ def flickr_10k() -> Recipe:
 
 
 def paste() -> Recipe:
-    """Scenes of `soundspot samples paste`. Not run to its end yet: compare with the floors that scoring prints."""
+    """Scenes of `soundspot samples paste`: 5 minutes on a CPU core once the features are kept (2 minutes).
+
+    Test split, protocol strict, three seeds: adaptive cIoU 15.1 +- 0.2, pointing 24.5 +- 0.4; the centre has 6.3 and 14.4.
+    The paper's momentum of 0.999 forgets over 1,000 steps, of which there are but 190: docs/results/slavc_vs_ezvsl.md.
+    """
     return replace(
         BASE,
         name="slavc_paste",
-        options={**datasets.PASTE_OPTIONS},
+        options={**datasets.PASTE_OPTIONS, "momentum_image": 0.9, "momentum_audio": 0.9},
         data=datasets.PASTE,
         epochs=datasets.PASTE_EPOCHS,
         learning_rate=datasets.PASTE_RATE,
