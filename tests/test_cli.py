@@ -21,8 +21,8 @@ from soundspot.media.video import probe
 from soundspot.predictions import Predictions
 
 VERBS = (
-    "localize", "samples", "weights", "weights fetch", "weights list", "train", "calibrate", "predict", "score",
-    "check", "convert", "fuse", "list",
+    "localize", "samples", "weights", "weights fetch", "weights list", "train", "neighbours", "calibrate", "predict",
+    "score", "check", "convert", "fuse", "list",
 )  # fmt: skip
 TINY = ("image_backbone=resnet10t", "audio_backbone=resnet10t", "image_size=64", "init_image=", "init_audio=")
 IMPORTS = """
