@@ -25,6 +25,7 @@ Options = dict[str, int | float | str | bool]
 OPTIONS: Options = {
     "image_backbone": "resnet10t",
     "audio_backbone": "yamnet",
+    "audio_stride": 32,
     "trainable": "last_block",
     "trainable_audio": "last_block",
     "dim": 16,
