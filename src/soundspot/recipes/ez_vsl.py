@@ -64,7 +64,7 @@ def flickr_10k() -> Recipe:
 def paste() -> Recipe:
     """Scenes of `soundspot samples paste`: 3 minutes on a CPU core once the features are kept (2 minutes).
 
-    Test split, protocol strict, three seeds: adaptive cIoU 3.4 +- 0.9, pointing 11.5 +- 0.5; the centre has 6.3 and 14.4.
+    Test split, protocol strict, three seeds: adaptive cIoU 3.4 +- 0.9, pointing 11.5 +- 0.5; the centre: 6.3, 14.4.
     It overfits: docs/results/slavc_vs_ezvsl.md.
     """
     return replace(

@@ -66,7 +66,7 @@ def flickr_10k() -> Recipe:
 def paste() -> Recipe:
     """Scenes of `soundspot samples paste`: 5 minutes on a CPU core once the features are kept (2 minutes).
 
-    Test split, protocol strict, three seeds: adaptive cIoU 15.1 +- 0.2, pointing 24.5 +- 0.4; the centre has 6.3 and 14.4.
+    Test split, protocol strict, three seeds: adaptive cIoU 15.1 +- 0.2, pointing 24.5 +- 0.4; the centre: 6.3, 14.4.
     The paper's momentum of 0.999 forgets over 1,000 steps, of which there are but 190: docs/results/slavc_vs_ezvsl.md.
     """
     return replace(
