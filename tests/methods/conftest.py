@@ -44,8 +44,13 @@ def tiny_towers(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 @pytest.fixture
 def make_batch() -> Callable[..., Batch]:
-    """See noise_batch."""
-    return noise_batch
+    """A function that makes a batch of noise: `size` clips, pictures (H, W), spectrograms (F, T), and nothing more."""
+
+    def make(size: int = 4, image: tuple[int, int] = (64, 64), audio: tuple[int, int] = (65, 48)) -> Batch:
+        whole = noise_batch(size, image, audio)
+        return Batch(whole.image, whole.audio, whole.clip_ids)
+
+    return make
 
 
 @pytest.fixture

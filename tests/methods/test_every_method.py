@@ -30,6 +30,12 @@ TWO_TOWERS = sorted(set(METHODS) - OWN_FILES)
 TRAINED = sorted(name for name in TWO_TOWERS if method_class(name).trains)
 
 
+@pytest.fixture
+def make_batch():
+    """Batches with all that any method needs."""
+    return noise_batch
+
+
 def small(name: str, **options: Option) -> Method:
     known = inspect.signature(method_class(name)).parameters
     given = {**{option: value for option, value in SMALL.items() if option in known}, **SPECIAL.get(name, {})}
@@ -167,7 +173,7 @@ def test_what_cannot_be_trained_says_so(name, make_batch):
 
 
 def test_two_processes_give_the_loss_and_the_gradients_of_one(tmp_path):
-    script = Path(__file__).with_name("two_processes.py")
+    script = Path(__file__).with_name("every_method_in_two_processes.py")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
     done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
