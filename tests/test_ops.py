@@ -91,6 +91,8 @@ def one_of_two(rank: int, rendezvous: str, folder: str) -> None:
     half = slice(3 * rank, 3 * rank + 3)
     wrapped = nn.parallel.DistributedDataParallel(model)
     torch.save(gradients(wrapped, data["images"][half], data["sounds"][half]), Path(folder) / f"{rank}.pt")
+    del wrapped  # its reducer's threads must have ended, and the other process be done, before the group goes
+    torch.distributed.barrier()
     torch.distributed.destroy_process_group()
 
 

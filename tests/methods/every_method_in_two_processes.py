@@ -33,6 +33,7 @@ def main(folder: Path) -> None:
             value /= count
         if rank == 0:
             torch.save({**found, "loss": float(found["loss"])}, folder / f"{name}.pt")
+    dist.barrier()
     dist.destroy_process_group()
 
 
