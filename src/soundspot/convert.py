@@ -132,7 +132,7 @@ LAYOUTS = {
 
 
 def convert(path: Path | str, method: str, out: Path | str, **options: Option) -> Conversion:
-    """Write the authors' checkpoint `path` as weights of `method` ("ez_vsl", "slavc", "lvs", or "backbone").
+    """Write the authors' checkpoint `path` as weights of `method` (a key of LAYOUTS, or "backbone").
 
     The file is opened without running code from it. Every tensor must find its place or be known as dead, and
     every tensor of the method must be there: UserError otherwise. "backbone" takes any flat state dict (torchvision's

@@ -16,6 +16,7 @@ from soundspot import encoders, ops
 from soundspot.data.folder import read_folder
 from soundspot.data.loader import batches
 from soundspot.data.mining import MODALITIES, mine
+from soundspot.media.files import written_aside
 from soundspot.nets.lite import IMAGE_MEAN, IMAGE_STD, LiteEncoder
 from soundspot.nets.yamnet import YAMNet
 from soundspot.recipes import recipe
@@ -139,10 +140,9 @@ def _embed_part(part: Sequence[Clip], embedder: Embedder, identity: str, path: P
             for modality, vectors in zip(MODALITIES, embedder.embed(batch), strict=True):
                 found[modality].append(vectors.float().numpy())
     image, audio = (np.concatenate(found[name]) if found[name] else np.zeros((0, 0)) for name in MODALITIES)
-    aside = path.with_name("part.npz")
     account = json.dumps([(entry.clip_id, entry.reason) for entry in missing])
-    np.savez(aside, ids=np.array(ids), listed=_listing(part, identity), missing=account, image=image, audio=audio)
-    aside.replace(path)
+    with written_aside(path) as aside:
+        np.savez(aside, ids=np.array(ids), listed=_listing(part, identity), missing=account, image=image, audio=audio)
 
 
 def _listing(part: Sequence[Clip], identity: str) -> np.ndarray:

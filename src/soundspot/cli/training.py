@@ -86,7 +86,7 @@ def calibrate(
 
 def convert(
     published: Annotated[Path, typer.Argument(help="An authors' checkpoint (.pth).")],
-    method: Annotated[str, typer.Argument(help="ez_vsl, slavc, lvs; or backbone, for initial weights.")],
+    method: Annotated[str, typer.Argument(help="The method, such as ez_vsl; or backbone, for initial weights.")],
     out: Annotated[Path, typer.Argument(help="The safetensors file to write.")],
 ) -> None:
     """Turn a published checkpoint into a weights file, without running code from it."""

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from soundspot.media.files import written_aside
 from soundspot.types import UserError
 
 Modality = Literal["image", "audio"]
@@ -71,7 +72,8 @@ def mine(
         if (last // ROWS) % 16 == 0 or last == len(names):
             indices.flush()
             scores.flush()
-            _write_aside(journal, json.dumps({**task, "done": last}))
+            with written_aside(journal) as aside:
+                aside.write_text(json.dumps({**task, "done": last}))
         if progress is not None:
             progress(last, len(names))
     return Mined(folder, len(names), start)
@@ -181,10 +183,5 @@ def _read_ids(path: Path) -> list[str]:
 def _write_ids(path: Path, names: list[str]) -> None:
     if path.is_file() and _read_ids(path) != names:
         raise UserError(f"{path}: expected the same {len(names)} clips in the same order, got others; take another")
-    _write_aside(path, "".join(f"{name}\n" for name in names))
-
-
-def _write_aside(path: Path, text: str) -> None:
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
+    with written_aside(path) as aside:
+        aside.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")

@@ -24,7 +24,6 @@ from soundspot.weights import find_weights, load
 LEVEL_SECONDS = 1.0
 """Silence is judged on the middle second of the window, so that the verdict follows quickly when a sound stops."""
 NUM_TAGS = 5
-VAGUE_SHARE = 0.5
 Progress = Callable[[int, int], None]
 
 
@@ -124,15 +123,9 @@ class Localizer:
             verdict=verdict,
             level_dbfs=level_dbfs,
             balance=stereo_balance(middle) if len(middle) == 2 and verdict != "silent" else None,
-            tags=() if verdict == "silent" else self._told(tags),
+            tags=() if verdict == "silent" else self.method.told(tags.tolist(), NUM_TAGS),
             boxes=boxes_of(heat) if verdict == "on-screen" else (),
         )
-
-    def _told(self, tags: npt.NDArray) -> tuple[tuple[str, float], ...]:
-        """What was heard, most likely first; the name of a family must be twice as likely to come first."""
-        names = self.method.tag_names
-        rank = {i: tags[i] * (VAGUE_SHARE if names[i] in self.method.vague_tags else 1) for i in range(len(names))}
-        return tuple((names[i], float(tags[i])) for i in sorted(rank, key=lambda i: -rank[i])[:NUM_TAGS])
 
 
 def _verdict(probability: float, level_dbfs: float) -> Verdict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +13,9 @@ from soundspot.lookup import find
 from soundspot.types import Batch, Inputs, UserError
 
 Option = int | float | str | bool
+
+VAGUE_SHARE = 0.5
+"""The name of a family, such as Animal, must be twice as likely as an exact one to come first."""
 
 IMAGE_NORMS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -81,6 +84,12 @@ class Method(nn.Module):
     def hear(self, batch: Batch) -> Tensor:
         """Probabilities (B, T) of the sounds in `tag_names`; most methods have no names for what they hear."""
         return batch.audio.new_zeros(len(batch), 0)
+
+    def told(self, probabilities: Sequence[float], count: int) -> tuple[tuple[str, float], ...]:
+        """(T,) of `tag_names` -> the `count` likeliest with their probabilities, those of families at VAGUE_SHARE."""
+        shares = [VAGUE_SHARE if name in self.vague_tags else 1.0 for name in self.tag_names]
+        order = sorted(range(len(shares)), key=lambda index: -float(probabilities[index]) * shares[index])
+        return tuple((self.tag_names[index], float(probabilities[index])) for index in order[:count])
 
     def frozen(self, batch: Batch) -> dict[str, Tensor]:
         """What the parts that never learn make of a batch, by name, (B, ...); found again in `batch.extra` when kept.

@@ -19,8 +19,6 @@ from soundspot.types import Batch, UserError
 
 TEXTS = {"labels_or_tags": (True, True), "labels": (True, False), "tags": (False, True)}
 """Whether a clip's labels, and what is heard, may say what to look for; labels come first."""
-VAGUE_SHARE = 0.5
-"""A family's name, such as Animal, must be twice as likely as an exact one."""
 
 
 class Tagger(Protocol):
@@ -117,10 +115,7 @@ class CLIPTextTran(CLIPTran):
 
     def _named(self, probabilities: Tensor) -> list[tuple[str, ...]]:
         """(B, T) -> the likeliest names of each sound."""
-        names, vague = self.tag_names, self.vague_tags
-        shares = probabilities.new_tensor([VAGUE_SHARE if name in vague else 1.0 for name in names])
-        best = (probabilities * shares).topk(min(self.num_tags, len(names)), dim=1).indices
-        return [tuple(names[index] for index in row) for row in best.tolist()]
+        return [tuple(name for name, _ in self.told(row, self.num_tags)) for row in probabilities.tolist()]
 
     def query(self, batch: Batch) -> Tensor:
         """Unit vectors (B, C): the mean of a clip's texts'."""

@@ -57,8 +57,7 @@ class HardPos(LVS):
 
     def frozen(self, batch: Batch) -> dict[str, Tensor]:
         """What the towers' frozen stages make of every view; nothing unless both towers have such stages."""
-        image, audio = self.towers()
-        return self.views.frozen(self, batch) if image.keeps and audio.keeps else {}
+        return self.views.frozen(self, batch) if self.keeps else {}
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy of the added positives against LVS's negatives, the sounds of all processes."""

@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from soundspot import ops
 from soundspot.methods.base import positive
 from soundspot.methods.towers import TwoTowers
-from soundspot.types import Batch, UserError
+from soundspot.types import Batch
 
 QUIRK_FACTOR = -99.0
 """The published code multiplies the easy negatives by (1 - 100 I) to hide the diagonal."""
@@ -101,17 +101,7 @@ class LVS(TwoTowers):
         self.temperature = positive(temperature, "temperature")
         self.hard_negative = hard_negative
         self.diagonal_quirk = diagonal_quirk
-        self.image_head, self.audio_head = self._heads(dim)
-
-    def _heads(self, dim: int) -> tuple[nn.Module, nn.Module]:
-        if dim:
-            return nn.Conv2d(self.image.channels, dim, kernel_size=1), nn.Linear(self.audio.channels, dim)
-        if self.image.channels != self.audio.channels:
-            raise UserError(
-                f"lvs: expected towers of equal width, got {self.image.channels} (image) and {self.audio.channels} "
-                "(audio); set dim, the width of a linear head each"
-            )
-        return nn.Identity(), nn.Identity()
+        self.image_head, self.audio_head = self.heads(dim)
 
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Unit cells (B, C, h, w) and unit sounds (B, C)."""

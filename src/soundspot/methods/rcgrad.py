@@ -14,7 +14,7 @@ from soundspot.lookup import find
 from soundspot.methods.base import positive
 from soundspot.methods.towers import TwoTowers
 from soundspot.nets.gradcam import first_norm, grad_cam
-from soundspot.types import Batch, UserError
+from soundspot.types import Batch
 
 STANDARDISE: dict[str, bool | None] = {"clip": False, "batch": True, "off": None}
 """Over what a spectrogram is standardised: each clip by itself, or the whole batch as the published code does (what a
@@ -57,20 +57,12 @@ class RCGrad(TwoTowers):
         )
         self.whole_batch = find(STANDARDISE, standardise, "standardise")
         self.log_scale = nn.Parameter(torch.tensor(-math.log(positive(temperature, "temperature"))))
-        self.image_head, self.audio_head = self._heads(dim)
+        self.image_head, self.audio_head = self.heads(
+            dim, bias=False
+        )  # no bias: the map stays the product of cells and sound
         self.through_norm = find(NORM_LAYER, variant, "variant")
         if self.through_norm:
             self._layer()  # refused now rather than at the first picture
-
-    def _heads(self, dim: int) -> tuple[nn.Module, nn.Module]:
-        if dim:  # no bias: the map stays the product of cells and sound
-            return nn.Conv2d(self.image.channels, dim, 1, bias=False), nn.Linear(self.audio.channels, dim)
-        if self.image.channels != self.audio.channels:
-            raise UserError(
-                f"rcgrad: expected towers of equal width, got {self.image.channels} and {self.audio.channels}"
-                " channels; set dim, for a linear head each"
-            )
-        return nn.Identity(), nn.Identity()
 
     def _layer(self) -> nn.Module:
         return first_norm(self.image, str(self.options["image_backbone"]))

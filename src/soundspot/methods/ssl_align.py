@@ -118,20 +118,10 @@ class SSLAlign(TwoTowers):
         self.mask = TriMap(eps_pos=eps_pos, tau=positive(tau, "tau"))
         self.projects = alignment
         self.embeds_projected = find(RETRIEVALS, retrieval, "retrieval") and alignment
-        self.image_head, self.audio_head = self._heads(dim)
+        self.image_head, self.audio_head = self.heads(dim)
         if alignment:
             self.image_projection = nn.Linear(dim or self.image.channels, projection)
             self.audio_projection = nn.Linear(dim or self.audio.channels, projection)
-
-    def _heads(self, dim: int) -> tuple[nn.Module, nn.Module]:
-        if dim:
-            return nn.Conv2d(self.image.channels, dim, kernel_size=1), nn.Linear(self.audio.channels, dim)
-        if self.image.channels != self.audio.channels:
-            raise UserError(
-                f"ssl_align: expected towers of equal width, got {self.image.channels} (image) and "
-                f"{self.audio.channels} (audio); set dim, the width of a linear head each"
-            )
-        return nn.Identity(), nn.Identity()
 
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Places (B, C, h, w) and sounds (B, C), not normalised."""
@@ -157,8 +147,7 @@ class SSLAlign(TwoTowers):
 
     def frozen(self, batch: Batch) -> dict[str, Tensor]:
         """What the towers' frozen stages make of every view; nothing unless both towers have such stages."""
-        image, audio = self.towers()
-        return self.views.frozen(self, batch) if image.keeps and audio.keeps else {}
+        return self.views.frozen(self, batch) if self.keeps else {}
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Sums over all pairs of views (paper eq. 5), a picture against the sounds of all processes."""

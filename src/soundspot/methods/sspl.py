@@ -181,7 +181,7 @@ class SSPL(TwoTowers):
         return ops.unit(ops.mean_pool(ops.unit(cells))), self.hear_all(given["audio"])[1]
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """SimSiam's loss on what sounds in each view ; no other clip takes part in it."""
+        """SimSiam's loss on what sounds in each view; no other clip takes part in it."""
         heard, sounds = self.hear_all(self._kept_sound(batch))
         views = [self.image.rest(kept) for kept in self._views(batch).values()]
         return {"agreement": self.agreement([self.cells(view, heard) for view in views], sounds)}

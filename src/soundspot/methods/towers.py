@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from soundspot.methods.base import Method, media_inputs, weights_path
 from soundspot.nets.audio import AudioTower
 from soundspot.nets.image import ImageTower
 from soundspot.nets.tower import Tower
-from soundspot.types import Batch
+from soundspot.types import Batch, UserError
 
 
 class TwoTowers(Method):
@@ -54,14 +54,32 @@ class TwoTowers(Method):
         )
         self.initial = {"image": self.image.initial, "audio": self.audio.initial}
 
+    def heads(self, dim: int, *, bias: bool = True) -> tuple[nn.Module, nn.Module]:
+        """A linear head each into `dim` (`bias`: of the picture's); 0: none, the towers' own features are compared.
+
+        Raises UserError where they have no equal width.
+        """
+        if dim:
+            return nn.Conv2d(self.image.channels, dim, kernel_size=1, bias=bias), nn.Linear(self.audio.channels, dim)
+        if self.image.channels != self.audio.channels:
+            raise UserError(
+                f"expected towers of equal width, got {self.image.channels} and {self.audio.channels} channels "
+                "(picture and sound); set dim, the width of a linear head each"
+            )
+        return nn.Identity(), nn.Identity()
+
     def towers(self) -> tuple[ImageTower, AudioTower]:
         """Both towers, wherever a method keeps them."""
         return self.image, self.audio
 
     def frozen(self, batch: Batch) -> dict[str, Tensor]:
         """What the towers' frozen stages give: "image" and "audio"; nothing unless both have such stages."""
-        image, audio = self.towers()
-        return self.through_frozen(batch) if image.keeps and audio.keeps else {}
+        return self.through_frozen(batch) if self.keeps else {}
+
+    @property
+    def keeps(self) -> bool:
+        """Whether both towers have stages that never learn: then what they give can be kept."""
+        return all(tower.keeps for tower in self.towers())
 
     def through_frozen(self, batch: Batch) -> dict[str, Tensor]:
         """What the frozen stages make of a batch, for the towers' `rest`: as the batch brings it, or made now."""

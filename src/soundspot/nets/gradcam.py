@@ -10,7 +10,7 @@ from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from soundspot.nets.tower import Tower, _last_stage
+from soundspot.nets.tower import Tower, last_stage
 from soundspot.types import UserError
 
 CHANNELS_FIRST = (nn.BatchNorm2d, nn.GroupNorm, LayerNorm2d)
@@ -36,7 +36,7 @@ def first_norm(tower: Tower, name: str) -> nn.Module:
 
 def last_block(net: nn.Module) -> nn.Module:
     """The last block of the last stage: a stage, and a list of blocks, is what consists of parts of one kind."""
-    block = net.get_submodule(_last_stage(net))
+    block = net.get_submodule(last_stage(net))
     while parts := _parts(block):
         if len({type(part) for part in parts}) > 1 or _is_layer(parts[-1]):
             break

@@ -185,7 +185,7 @@ def _freeze(net: nn.Module, trainable: str) -> list[nn.Module]:
     """Stop gradients before what is trainable; returns the modules that must stay in evaluation mode."""
     if trainable == "all":
         return []
-    first = _last_stage(net) if trainable == "last_block" else None
+    first = last_stage(net) if trainable == "last_block" else None
     for name, parameter in net.named_parameters():
         if first is not None and name.startswith(f"{first}."):
             break  # parameters and modules are registered in the order in which they run
@@ -199,7 +199,7 @@ def _freeze(net: nn.Module, trainable: str) -> list[nn.Module]:
     return frozen
 
 
-def _last_stage(net: nn.Module) -> str:
+def last_stage(net: nn.Module) -> str:
     """The name of the module that holds the last stage: timm says; else the last (stage) with parameters."""
     info: Any = getattr(net, "feature_info", None)
     if info:
@@ -229,7 +229,7 @@ def _cut(net: nn.Module, trainable: str) -> tuple[list[nn.Module], list[nn.Modul
     """The stages that never learn, and those from the first that does; none where `net` is not made of stages."""
     stages = [] if trainable == "all" else _stages(net)
     names = [name for name, _ in stages]
-    first = names.index(_last_stage(net)) if stages and trainable == "last_block" else len(stages)
+    first = names.index(last_stage(net)) if stages and trainable == "last_block" else len(stages)
     modules = [module for _, module in stages]
     return modules[:first], modules[first:]
 

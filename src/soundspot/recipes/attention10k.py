@@ -52,14 +52,4 @@ def flickr_10k() -> Recipe:
 
 def paste() -> Recipe:
     """Scenes of `soundspot samples paste`. Not run to its end yet: compare with the floors that scoring prints."""
-    return replace(
-        BASE,
-        name="attention10k_paste",
-        options={**datasets.PASTE_OPTIONS},
-        data=datasets.PASTE,
-        epochs=datasets.PASTE_EPOCHS,
-        batch_size=128,
-        learning_rate=datasets.PASTE_RATE,
-        num_workers=2,
-        cache="features",
-    )
+    return datasets.on_paste(BASE)

@@ -56,14 +56,4 @@ def paste() -> Recipe:
 
     Not run to its end yet: compare with the floors that scoring prints.
     """
-    return replace(
-        BASE,
-        name="avobject_paste",
-        options={**PASTE_OPTIONS},
-        data=datasets.PASTE,
-        epochs=datasets.PASTE_EPOCHS,
-        batch_size=32,
-        learning_rate=datasets.PASTE_RATE,
-        num_workers=2,
-        cache="features",
-    )
+    return replace(datasets.on_paste(BASE), options={**PASTE_OPTIONS}, batch_size=32)

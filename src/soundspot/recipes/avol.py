@@ -12,8 +12,6 @@ Scores on VGG-SS and Flickr: not published. Log-odds have no bounds, so protocol
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from soundspot.recipes import datasets
 from soundspot.train.recipe import Recipe
 
@@ -36,14 +34,4 @@ def vggsound_144k() -> Recipe:
 
 def paste() -> Recipe:
     """Scenes of `soundspot samples paste`. Not run to its end yet: compare with the floors that scoring prints."""
-    return replace(
-        BASE,
-        name="avol_paste",
-        options={**datasets.PASTE_OPTIONS},
-        data=datasets.PASTE,
-        epochs=datasets.PASTE_EPOCHS,
-        batch_size=128,
-        learning_rate=datasets.PASTE_RATE,
-        num_workers=2,
-        cache="features",
-    )
+    return datasets.on_paste(BASE)

@@ -54,19 +54,8 @@ def vggsound_full() -> Recipe:
 
 def paste_coarse() -> Recipe:
     """Scenes of `soundspot samples paste`, stage 1. Not run to its end yet."""
-    return replace(
-        BASE,
-        name="coarse_to_fine_paste_coarse",
-        options={**datasets.PASTE_OPTIONS, "stage": "coarse"},
-        data=datasets.PASTE,
-        epochs=datasets.PASTE_EPOCHS,
-        batch_size=128,
-        optimizer="adam",
-        learning_rate=datasets.PASTE_RATE,
-        weight_decay=0.0,
-        num_workers=2,
-        cache="features",
-    )
+    built = datasets.on_paste(BASE, stage="coarse")
+    return replace(built, name="coarse_to_fine_paste_coarse", optimizer="adam", weight_decay=0.0)
 
 
 def paste() -> Recipe:

@@ -9,7 +9,9 @@ the test ids, allow_leak=vggss (or flickr_test) repeats what the papers did.
 
 from __future__ import annotations
 
-from soundspot.train.recipe import DataSpec
+from dataclasses import replace
+
+from soundspot.train.recipe import DataSpec, Option, Recipe
 
 VGGSOUND_144K = DataSpec("vggsound", ids="vggss_144k.txt", test_ids=("vggss.json",))
 VGGSOUND_FULL = DataSpec("vggsound", ids="vggsound.csv", test_ids=("vggss.json",))
@@ -43,3 +45,18 @@ PASTE_RATE = 1e-3
 """Learning rate: of 1e-4 (the papers'), 3e-4 and 1e-3 the best on the calibration split; a run has but 190 steps."""
 
 PASTE_EPOCHS = 10
+
+
+def on_paste(base: Recipe, **options: Option) -> Recipe:
+    """A paper's recipe on `soundspot samples paste`: towers that packages give, and a run short enough for a CPU."""
+    return replace(
+        base,
+        name=f"{base.method}_paste",
+        options={**PASTE_OPTIONS, **options},
+        data=PASTE,
+        epochs=PASTE_EPOCHS,
+        batch_size=128,
+        learning_rate=PASTE_RATE,
+        num_workers=2,
+        cache="features",
+    )

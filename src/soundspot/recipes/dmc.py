@@ -13,8 +13,6 @@ which cluster they show, is not known here. DMC's own tables are not known here 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from soundspot.recipes import datasets
 from soundspot.train.recipe import Recipe
 
@@ -41,14 +39,4 @@ def vggsound_144k() -> Recipe:
 
 def paste() -> Recipe:
     """Scenes of `soundspot samples paste`. Not run to its end yet: compare with the floors that scoring prints."""
-    return replace(
-        BASE,
-        name="dmc_paste",
-        options={**datasets.PASTE_OPTIONS},
-        data=datasets.PASTE,
-        epochs=datasets.PASTE_EPOCHS,
-        batch_size=128,
-        learning_rate=datasets.PASTE_RATE,
-        num_workers=2,
-        cache="features",
-    )
+    return datasets.on_paste(BASE)

@@ -67,13 +67,4 @@ def paste() -> Recipe:
     Test split, protocol strict, three seeds: adaptive cIoU 3.4 +- 0.9, pointing 11.5 +- 0.5; the centre: 6.3, 14.4.
     It overfits: docs/results/slavc_vs_ezvsl.md.
     """
-    return replace(
-        BASE,
-        name="ez_vsl_paste",
-        options={**datasets.PASTE_OPTIONS},
-        data=datasets.PASTE,
-        epochs=datasets.PASTE_EPOCHS,
-        learning_rate=datasets.PASTE_RATE,
-        num_workers=2,
-        cache="features",
-    )
+    return datasets.on_paste(BASE)

@@ -60,14 +60,4 @@ def flickr_10k() -> Recipe:
 
 def paste() -> Recipe:
     """Scenes of `soundspot samples paste`, of whose 10 epochs 2 warm up. Not run to its end yet."""
-    return replace(
-        BASE,
-        name="fnac_paste",
-        options={**datasets.PASTE_OPTIONS, "warmup_epochs": 2},
-        data=datasets.PASTE,
-        epochs=datasets.PASTE_EPOCHS,
-        batch_size=128,
-        learning_rate=datasets.PASTE_RATE,
-        num_workers=2,
-        cache="features",
-    )
+    return datasets.on_paste(BASE, warmup_epochs=2)

@@ -60,13 +60,5 @@ def paste() -> Recipe:
     A small set wants a small k (say 30). What the frozen stages say of each view is kept, so the neighbour of a scene
     is the same in every epoch; `--set cache=memory` draws it anew, and is far slower.
     """
-    return replace(
-        BASE,
-        name="hard_pos_paste",
-        options={**datasets.PASTE_OPTIONS, "dim": 512},
-        data=replace(datasets.PASTE, neighbours=NEIGHBOURS),
-        epochs=datasets.PASTE_EPOCHS,
-        learning_rate=datasets.PASTE_RATE,
-        num_workers=2,
-        cache="features",
-    )
+    built = datasets.on_paste(BASE, dim=512)
+    return replace(built, data=replace(built.data, neighbours=NEIGHBOURS))

@@ -60,13 +60,4 @@ def paste() -> Recipe:
 
     Attends to the motion itself (flow_encoder=maxpool): a flow tower from scratch is too much for two CPU cores.
     """
-    return replace(
-        BASE,
-        name="hear_the_flow_paste",
-        options={**datasets.PASTE_OPTIONS, "trainable": "heads", "dim": 512, "flow_encoder": "maxpool"},
-        data=datasets.PASTE,
-        epochs=datasets.PASTE_EPOCHS,
-        learning_rate=datasets.PASTE_RATE,
-        num_workers=2,
-        cache="features",
-    )
+    return datasets.on_paste(BASE, trainable="heads", dim=512, flow_encoder="maxpool")

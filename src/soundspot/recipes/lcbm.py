@@ -13,8 +13,6 @@ disk keeps busy, and two weeks on two CPU cores.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from soundspot.recipes import datasets
 from soundspot.train.recipe import Recipe
 
@@ -39,13 +37,4 @@ def vggsound_full() -> Recipe:
 
 def paste() -> Recipe:
     """Scenes of `soundspot samples paste`. Not run to its end yet."""
-    return replace(
-        BASE,
-        name="lcbm_paste",
-        options={**datasets.PASTE_OPTIONS},
-        data=datasets.PASTE,
-        epochs=datasets.PASTE_EPOCHS,
-        learning_rate=datasets.PASTE_RATE,
-        num_workers=2,
-        cache="features",
-    )
+    return datasets.on_paste(BASE)

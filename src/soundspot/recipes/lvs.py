@@ -64,13 +64,4 @@ def flickr_10k() -> Recipe:
 
 def paste() -> Recipe:
     """Scenes of `soundspot samples paste`; heads of 512 join towers of unequal width. Not run to its end yet."""
-    return replace(
-        BASE,
-        name="lvs_paste",
-        options={**datasets.PASTE_OPTIONS, "dim": 512},
-        data=datasets.PASTE,
-        epochs=datasets.PASTE_EPOCHS,
-        learning_rate=datasets.PASTE_RATE,
-        num_workers=2,
-        cache="features",
-    )
+    return datasets.on_paste(BASE, dim=512)

@@ -45,13 +45,4 @@ def flickr_144k() -> Recipe:
 
 def paste() -> Recipe:
     """Scenes of `soundspot samples paste`. Not run to its end yet: compare with the floors that scoring prints."""
-    return replace(
-        BASE,
-        name="margin_nce_paste",
-        options={**datasets.PASTE_OPTIONS},
-        data=datasets.PASTE,
-        epochs=datasets.PASTE_EPOCHS,
-        learning_rate=datasets.PASTE_RATE,
-        num_workers=2,
-        cache="features",
-    )
+    return datasets.on_paste(BASE)

@@ -45,17 +45,5 @@ def vggsound_full() -> Recipe:
 
 def paste() -> Recipe:
     """Scenes of `soundspot samples paste`; heads of 512 join towers of unequal width. Not run to its end yet."""
-    return replace(
-        BASE,
-        name="rcgrad_paste",
-        options={**datasets.PASTE_OPTIONS, "dim": 512, "standardise": "off"},
-        data=datasets.PASTE,
-        epochs=datasets.PASTE_EPOCHS,
-        batch_size=128,
-        learning_rate=datasets.PASTE_RATE,
-        num_workers=2,
-        cache="features",
-        train_frame=None,
-        train_sound=None,
-        train_scale=None,
-    )
+    built = datasets.on_paste(BASE, dim=512, standardise="off")
+    return replace(built, train_frame=None, train_sound=None, train_scale=None)

@@ -69,13 +69,4 @@ def paste() -> Recipe:
     Test split, protocol strict, three seeds: adaptive cIoU 15.1 +- 0.2, pointing 24.5 +- 0.4; the centre: 6.3, 14.4.
     The paper's momentum of 0.999 forgets over 1,000 steps, of which there are but 190: docs/results/slavc_vs_ezvsl.md.
     """
-    return replace(
-        BASE,
-        name="slavc_paste",
-        options={**datasets.PASTE_OPTIONS, "momentum_image": 0.9, "momentum_audio": 0.9},
-        data=datasets.PASTE,
-        epochs=datasets.PASTE_EPOCHS,
-        learning_rate=datasets.PASTE_RATE,
-        num_workers=2,
-        cache="features",
-    )
+    return datasets.on_paste(BASE, momentum_image=0.9, momentum_audio=0.9)

@@ -101,14 +101,5 @@ def paste() -> Recipe:
     A small set wants a small k (say 30). What the frozen stages say of each view is kept, so the augmented view and
     the neighbour of a scene are the same in every epoch; `--set cache=memory` draws them anew, and is far slower.
     """
-    return replace(
-        BASE,
-        name="ssl_align_paste",
-        options={**datasets.PASTE_OPTIONS, "dim": 512},
-        data=replace(datasets.PASTE, neighbours=NEIGHBOURS),
-        epochs=datasets.PASTE_EPOCHS,
-        batch_size=128,
-        learning_rate=datasets.PASTE_RATE,
-        num_workers=2,
-        cache="features",
-    )
+    built = datasets.on_paste(BASE, dim=512)
+    return replace(built, data=replace(built.data, neighbours=NEIGHBOURS))

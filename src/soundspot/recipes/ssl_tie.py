@@ -72,14 +72,4 @@ def paste() -> Recipe:
 
     Views change with every epoch, so that pictures are kept in memory and not their features.
     """
-    return replace(
-        BASE,
-        name="ssl_tie_paste",
-        options={**datasets.PASTE_OPTIONS, **SHORT_MASKS, "dim": 512},
-        data=datasets.PASTE,
-        epochs=datasets.PASTE_EPOCHS,
-        batch_size=128,
-        learning_rate=datasets.PASTE_RATE,
-        num_workers=2,
-        cache="memory",
-    )
+    return replace(datasets.on_paste(BASE, **SHORT_MASKS, dim=512), cache="memory")

@@ -62,14 +62,4 @@ def paste() -> Recipe:
     Both towers are frozen, as in the paper; kept features show the same two views in every epoch.
     """
     narrow = {"output_stride": 32, "coding_width": 64, "dim": 256}
-    return replace(
-        BASE,
-        name="sspl_paste",
-        options={**datasets.PASTE_OPTIONS, **narrow, "trainable": "heads", "trainable_audio": "heads"},
-        data=datasets.PASTE,
-        epochs=datasets.PASTE_EPOCHS,
-        batch_size=128,
-        learning_rate=datasets.PASTE_RATE,
-        num_workers=2,
-        cache="features",
-    )
+    return datasets.on_paste(BASE, **narrow, trainable="heads", trainable_audio="heads")
