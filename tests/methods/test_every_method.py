@@ -91,6 +91,15 @@ def test_maps_are_raw_and_of_the_pictures_own_size(name, side, wide, make_batch)
     assert scores.max() > scores.min()
 
 
+@pytest.mark.parametrize("name", TWO_TOWERS)
+@pytest.mark.parametrize(("stride", "cells"), [(32, 7), (16, 14)])
+def test_the_papers_7_x_7_or_14_x_14_by_output_stride(name, stride, cells, make_batch):
+    torch.manual_seed(0)
+    method = small(name, output_stride=stride).eval()
+    with torch.no_grad():
+        assert method.localize(make_batch(size=1, image=(224, 224))).shape == (1, cells, cells)
+
+
 @pytest.mark.parametrize("name", TRAINED)
 @pytest.mark.parametrize("trainable", ["all", "last_block"])
 def test_losses_are_finite_and_reach_whatever_is_trainable(name, trainable, make_batch):

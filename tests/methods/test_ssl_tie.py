@@ -31,9 +31,9 @@ def test_step_of_the_published_code(golden, close, tiny_towers, case):
     names = ("in_img_feat", "in_img_feat_t", "in_aud_featmap")
     image, moved_image, audio = (torch.tensor(arrays[name], requires_grad=True) for name in names)
     canvas = (int(arrays["par_canvas"]),) * 2
-    motion = Motion(
-        torch.tensor(arrays["par_angle_deg"]).float(), float(arrays["par_scale"]), bool(arrays["par_hflip"])
-    )
+    degrees = torch.tensor(arrays["par_angle_deg"]).float()
+    mirror = torch.full_like(degrees, bool(arrays["par_hflip"]), dtype=torch.bool)
+    motion = Motion(degrees, float(arrays["par_scale"]), mirror)
     close(motion.matrices(*canvas), arrays["out_warp_matrix"])
     cells, moved, sounds = ops.unit(image), ops.unit(moved_image), ops.unit(ops.max_pool(audio))
     still = ops.own_similarity(cells, sounds)
@@ -54,11 +54,11 @@ def test_step_of_the_published_code(golden, close, tiny_towers, case):
 def test_a_quarter_turn_is_counter_clockwise():
     picture = torch.zeros(1, 1, 9, 9)
     picture[0, 0, 4, 7] = 1.0  # right of the centre
-    turned = Motion(torch.tensor([90.0]), 1.0, False).apply(picture, (9, 9), (9, 9))
+    turned = Motion(torch.tensor([90.0]), 1.0, torch.tensor([False])).apply(picture, (9, 9), (9, 9))
     # about (4.5, 4.5) on a grid whose middle is 4: (x, y) -> (y, 9 - x)
     assert turned[0, 0].argmax().item() == 2 * 9 + 4
     assert turned.sum().item() == pytest.approx(1.0, abs=1e-5)
-    mirrored = Motion(torch.tensor([0.0]), 1.0, True).apply(picture, (9, 9), (9, 9))
+    mirrored = Motion(torch.tensor([0.0]), 1.0, torch.tensor([True])).apply(picture, (9, 9), (9, 9))
     torch.testing.assert_close(mirrored, picture.flip(-1))
 
 
@@ -66,24 +66,24 @@ def test_angles_are_each_clips_own_and_scale_and_mirror_the_first_ones():
     draws = torch.tensor([[0.0, 0.2, 0.9], [0.999, 0.9, 0.1], [0.5, 0.9, 0.1]])
     motion = Motion.drawn(draws, 30)
     assert motion.degrees.tolist() == [-30.0, 30.0, 0.0]
-    assert (motion.scale, motion.mirror) == (0.5, False)
+    assert (motion.scale, motion.mirror.tolist()) == (0.5, [False] * 3)
     motion = Motion.drawn(draws[1:], 0)
     assert motion.degrees.tolist() == [0.0, 0.0]
-    assert (motion.scale, motion.mirror) == (1.0, True)
+    assert (motion.scale, motion.mirror.tolist()) == (1.0, [True] * 2)
 
 
 def test_every_process_moves_its_share_as_the_first_processs_first_clip_says(monkeypatch):
     first = torch.tensor([[0.3, 0.1, 0.1]])
     monkeypatch.setattr(ops, "gather", lambda rows: torch.cat([first, rows]))
     motion = Motion.drawn(torch.tensor([[0.0, 0.9, 0.9]]), 30)
-    assert (motion.scale, motion.mirror) == (0.5, True)
+    assert (motion.scale, motion.mirror.tolist()) == (0.5, [True])
     assert motion.degrees.tolist() == [-30.0]
 
 
 def test_a_map_that_follows_the_picture_costs_nothing(tiny_towers):
     """A map made of the moved picture's own warped map has no equivariance loss, one that stands still has."""
     method = SSLTIE(**tiny_towers)
-    motion = Motion(torch.tensor([20.0, -10.0]), 1.0, True)
+    motion = Motion(torch.tensor([20.0, -10.0]), 1.0, torch.tensor([True, True]))
     cells = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     sounds = torch.ones(2, 1)
     followed = motion.apply(cells, (64, 64), (8, 8))
@@ -217,8 +217,34 @@ def test_the_sounds_tower_does_not_stride_in_its_last_stage():
     assert sum(parameter.numel() for parameter in method.parameters()) == 23_422_928 - 1_076_176
 
 
-def test_nothing_is_kept_of_views_that_change(make_batch):
-    assert SSLTIE(**SMALL, trainable="last_block", trainable_audio="last_block").frozen(make_batch()) == {}
+FROZEN = {**SMALL, "trainable": "last_block", "trainable_audio": "last_block"}
+
+
+@pytest.mark.parametrize("options", [{}, {"motion": "clip", "audmix": True}])
+def test_nothing_is_kept_of_views_that_change(make_batch, options):
+    assert SSLTIE(**FROZEN, **options).frozen(drawn(make_batch())) == {}
+
+
+def test_by_clip_each_is_mirrored_for_itself_and_both_views_are_kept(make_batch):
+    torch.manual_seed(0)
+    method = SSLTIE(**FROZEN, motion="clip").eval()
+    batch = drawn(make_batch(), scale=0.1, mirror=torch.tensor([0.1, 0.9, 0.9, 0.1]))
+    method.inputs = replace(method.inputs, image_size=batch.image.shape[-1])
+    with torch.no_grad():
+        kept = method.frozen(batch)
+        assert kept["mirror"].tolist() == [1.0, 0.0, 0.0, 1.0]
+        assert kept["image_moved"].shape == kept["image_still"].shape  # none made smaller
+        blank = replace(batch, image=batch.image[..., :0, :0], audio=batch.audio[..., :0], draws=None, extra=kept)
+        torch.testing.assert_close(method.loss(blank), method.loss(batch))
+        plain = method.frozen(replace(batch, draws=None))
+    assert plain.keys() == {"image", "audio"}  # what a map is made of
+
+
+def test_a_mirrored_clip_moves_no_other(make_batch):
+    picture = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    motion = Motion(torch.zeros(2), 1.0, torch.tensor([True, False]))
+    moved = motion.apply(picture, (8, 8), (8, 8))
+    torch.testing.assert_close(moved, torch.stack([picture[0].flip(-1), picture[1]]))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,13 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="key=value; method.key=value for its options.")
     ] = None,
-    init: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            help="Weights to start from: a file, encoder:NAME or timm:ARCHITECTURE.TAG (the picture tower's)."
+        ),
+    ] = None,
+    init_audio: Annotated[str | None, typer.Option(help="The sound tower's, likewise.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the newest checkpoint in --out.")] = False,
     curve: Annotated[str | None, typer.Option(help="Benchmark to score after each epoch, as a diagnostic.")] = None,
     curve_annotations: Annotated[Path | None, typer.Option(help="Its annotations (samples: its folder).")] = None,
@@ -43,7 +49,9 @@ def train(
     if curve is not None:
         watched = curve_of(curve, pairs_of(curve, curve_annotations, curve_root, curve_split))
     wanted = apply_settings(named(recipe), settings or [])
-    done = run(wanted, root=root, out=out, init=init, resume=resume, curve=watched, device=device)
+    done = run(
+        wanted, root=root, out=out, init=init, init_audio=init_audio, resume=resume, curve=watched, device=device
+    )
     if done.weights is not None and os.environ.get("RANK", "0") == "0":
         print(done.weights)
 
@@ -58,13 +66,16 @@ def neighbours(
     weights: Annotated[
         str, typer.Option(help="Whose vectors: 'encoders' (package files), or a weights file.")
     ] = "encoders",
+    image: Annotated[
+        str, typer.Option(help="timm:ARCHITECTURE.TAG for pictures, in the place of the package's encoder.")
+    ] = "",
     k: Annotated[int, typer.Option(help="How many of each clip.")] = 1000,
 ) -> None:
     """Mine each clip's nearest neighbours, by picture and by sound, for methods that train with them."""
     from soundspot.neighbours import embedder_of, training_clips
     from soundspot.neighbours import find_neighbours as run
 
-    embedder, identity = embedder_of(weights)
+    embedder, identity = embedder_of(weights, image)
     found = run(training_clips(root, recipe, settings or []), embedder, out, identity=identity, k=k)
     for entry in found.missing:
         print(f"missing {entry.clip_id}: {entry.reason}", file=sys.stderr)

@@ -23,8 +23,6 @@ Modality = Literal["image", "audio"]
 MODALITIES: tuple[Modality, ...] = ("image", "audio")
 ROWS = 256
 """Rows of similarities held at once: 256 x 144,000 float32 are 147 MB."""
-SAMPLE = 16
-"""One column in so many tells roughly how high a row's k best lie, so that few columns must be sorted."""
 Vectors = npt.NDArray[np.float32]
 
 
@@ -62,9 +60,10 @@ def mine(
     shape = (len(names), k)
     indices = _array(folder / f"{modality}_index.npy", np.int32, shape, fresh=start == 0)
     scores = _array(folder / f"{modality}_score.npy", np.float16, shape, fresh=start == 0)
+    held = torch.empty(min(ROWS, len(names)), len(names))  # one for all: memory that is new each time is slow
     for first in range(start, len(names), ROWS):
         last = min(first + ROWS, len(names))
-        similar = unit[first:last] @ unit.T
+        similar = torch.mm(unit[first:last], unit.T, out=held[: last - first])
         similar[torch.arange(last - first), torch.arange(first, last)] = -torch.inf
         near = nearest(similar, k)
         indices[first:last] = near.numpy()
@@ -82,24 +81,12 @@ def mine(
 def nearest(similar: torch.Tensor, k: int) -> torch.Tensor:
     """(M, N) -> (M, k), the columns of the largest values, largest first; equal values in the order of columns.
 
-    A sample of the columns gives each row a bar that a little more than k values pass; only those are sorted. Where
-    fewer than k pass, the whole row is.
+    Which of several that equal the last one are among the k is left to torch.
     """
-    sample = similar[:, ::SAMPLE]
-    wanted = min(sample.shape[1], int(1.4 * k / SAMPLE) + 24)
-    bars = sample.topk(wanted, dim=1).values[:, -1:]
-    passing = similar >= bars
-    counts = passing.sum(dim=1)
-    widest = int(counts.max())
-    if int(counts.min()) < k or widest > similar.shape[1] // 2:
-        return similar.sort(dim=1, descending=True, stable=True).indices[:, :k]
-    rows, columns = passing.nonzero(as_tuple=True)
-    place = torch.arange(len(rows)) - (counts.cumsum(0) - counts)[rows]
-    some = similar.new_full((len(similar), widest), -torch.inf)
-    some[rows, place] = similar[rows, columns]
-    which = torch.zeros(len(similar), widest, dtype=torch.long)
-    which[rows, place] = columns
-    return which.gather(1, some.sort(dim=1, descending=True, stable=True).indices[:, :k])
+    values, columns = similar.topk(k, dim=1)
+    columns, order = columns.sort(dim=1)
+    order = values.gather(1, order).sort(dim=1, descending=True, stable=True).indices
+    return columns.gather(1, order)
 
 
 class Neighbours:

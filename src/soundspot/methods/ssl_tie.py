@@ -1,7 +1,8 @@
 """SSL-TIE (Liu et al., ACM MM 2022, arXiv 2206.12772): LVS on a picture and its turned copy, whose maps must agree.
 
 What the authors' code draws once a batch (the scale, the mirroring) comes here from the draws of the first clip of the
-first process: every process moves its share alike, and N processes do what one does with the whole batch.
+first process: every process moves its share alike, and N processes do what one does with the whole batch. Under
+`motion="clip"` each clip has its own.
 """
 
 from __future__ import annotations
@@ -49,21 +50,33 @@ LOG_POWER = {
 """What a spectrogram's values times this number are the log power of (YAMNet's are logarithms of magnitudes)."""
 
 
+MOTIONS = {"batch": False, "clip": True}
+"""Whether each clip is mirrored for itself, and none made smaller."""
+VIEWS = ("image_still", "image_moved", "audio_masked")
+"""What passes the towers."""
+
+
 @dataclass(frozen=True)
 class Motion:
-    """How a batch is moved: every clip turned by its own angle, all scaled and mirrored alike. kornia's conventions."""
+    """How a batch is moved: every clip turned by its own angle, all scaled alike. kornia's conventions."""
 
     degrees: Tensor
     """(B,), counter-clockwise on the screen."""
     scale: float
-    mirror: bool
+    mirror: Tensor
+    """(B,), true where a clip is mirrored too."""
 
     @classmethod
-    def drawn(cls, draws: Tensor, max_angle: int) -> Motion:
-        """Draws (B, 3) or more -> whole degrees up to `max_angle` either way; the rest from the very first row."""
+    def drawn(cls, draws: Tensor, max_angle: int, *, by_clip: bool = False) -> Motion:
+        """Draws (B, 3) or more -> whole degrees up to `max_angle` either way.
+
+        Scale and mirror come from the very first row; under `by_clip` each clip's mirror is its own, the scale 1.
+        """
         degrees = (draws[:, 0] * (2 * max_angle + 1)).floor() - max_angle
+        if by_clip:
+            return cls(degrees, 1.0, draws[:, 2] < 0.5)
         _, scale, mirror = ops.gather(draws[:1, :3])[0].tolist()
-        return cls(degrees, SMALL if scale < 0.5 else 1.0, mirror < 0.5)
+        return cls(degrees, SMALL if scale < 0.5 else 1.0, torch.full_like(degrees, mirror < 0.5, dtype=torch.bool))
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Of what comes out for (height, width)."""
@@ -82,7 +95,7 @@ class Motion:
         grid = F.affine_grid(self._back(*canvas), [len(maps), 1, *canvas], align_corners=True)
         turned = F.grid_sample(_resized(maps.float(), canvas), grid, align_corners=True)
         moved = _resized(turned, size)
-        return moved.flip(-1) if self.mirror else moved
+        return torch.where(self.mirror[:, None, None, None], moved.flip(-1), moved)
 
     def _back(self, height: int, width: int) -> Tensor:
         """(B, 2, 3): where a pixel comes from, in -1..1 between the centres of the outermost pixels."""
@@ -106,6 +119,7 @@ class SSLTIE(LVS):
         self,
         equivariance: float = 1.0,
         max_angle: int = 30,
+        motion: str = "batch",
         photo: str = "ssl_tie",
         time_mask: int = 180,
         frequency_mask: int = 35,
@@ -115,6 +129,9 @@ class SSLTIE(LVS):
         **lvs: Any,
     ) -> None:
         """`equivariance` weighs the maps' squared difference; masks are the widest in columns and rows (0: none).
+
+        `motion="clip"` mirrors each clip for itself and makes none smaller: then what the frozen stages say of both
+        views can be kept, where in the published code the whole batch is at one of two scales.
 
         With `audmix`, some sounds get a growing share, until epoch `mix_epochs`, of the most similar sound among their
         process's share of the batch; the code asks a queue of 4,000 of the training set, and mixes waveforms where we
@@ -131,6 +148,7 @@ class SSLTIE(LVS):
                 f"{max_angle}, {equivariance}, {time_mask} and {frequency_mask}; 0 leaves each out"
             )
         self.equivariance, self.max_angle = equivariance, max_angle
+        self.by_clip = find(MOTIONS, motion, "motion")
         self.photo = find(PHOTOGRAPHS, photo, "photo")
         self.widest = (time_mask, frequency_mask)
         self.silence = _silence(spectrogram)
@@ -138,9 +156,17 @@ class SSLTIE(LVS):
         self.mix_unit = find(LOG_POWER, spectrogram, "spectrogram that sounds can be mixed in") if audmix else 1.0
         self.mix_share = 0.0
 
+    @property
+    def keeps(self) -> bool:
+        """Not where scales differ from batch to batch, or sounds are mixed more from epoch to epoch."""
+        return super().keeps and self.by_clip and not self.mix_epochs
+
     def frozen(self, batch: Batch) -> dict[str, Tensor]:
-        """Nothing to keep: the views differ from epoch to epoch."""
-        return {}
+        """As of two towers; where the batch brings draws, of both views, and how the second one moved."""
+        if not self.keeps or batch.draws is None:
+            return super().frozen(batch)
+        views, motion = self._views(batch)
+        return {**views, "degrees": motion.degrees, "mirror": motion.mirror.float()}
 
     def before_epoch(self, epoch: int) -> None:
         """The curriculum of mixing: nothing in the first epoch, then a share that grows."""
@@ -148,6 +174,21 @@ class SSLTIE(LVS):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Half LVS's loss of each view, and how far their maps are from moving alike; as in the published code."""
+        views, motion = self._views(batch)
+        still, moved, sounds = (views[name] for name in VIEWS)
+        canvas = (
+            (self.inputs.image_size,) * 2
+            if "degrees" in batch.extra
+            else (batch.image.shape[-2], batch.image.shape[-1])
+        )
+        heard = ops.unit(self.audio_head(ops.max_pool(self.audio.rest(sounds))))
+        return self.terms(self._cells(still), self._cells(moved), heard, motion, canvas)
+
+    def _views(self, batch: Batch) -> tuple[dict[str, Tensor], Motion]:
+        """What the frozen stages make of VIEWS, and how the second moved: as the batch brings it, or made now."""
+        if "degrees" in batch.extra:
+            motion = Motion(batch.extra["degrees"], 1.0, batch.extra["mirror"] > 0.5)
+            return {name: batch.extra[name] for name in VIEWS}, motion
         if batch.draws is None:
             raise UserError(
                 "ssl_tie: expected batch.draws, random numbers for its views, got none; give (B, NUM_DRAWS)"
@@ -155,14 +196,14 @@ class SSLTIE(LVS):
         draws = batch.draws
         image = batch.image if self.photo is None else distort(batch.image, draws, self.inputs, self.photo)
         audio = self.masked(self.mixed(batch.audio, draws[:, MIX_AT]), draws[:, PICTURE_DRAWS:])
-        motion = Motion.drawn(draws[:, MOTION_AT:], self.max_angle)
+        motion = Motion.drawn(draws[:, MOTION_AT:], self.max_angle, by_clip=self.by_clip)
         canvas = (image.shape[-2], image.shape[-1])
         moved = motion.apply(image, canvas, motion.size(*canvas))
-        sounds = ops.unit(self.audio_head(ops.max_pool(self.audio(audio))))
-        return self.terms(self._cells(image), self._cells(moved), sounds, motion, canvas)
+        made = (self.image.frozen(image), self.image.frozen(moved), self.audio.frozen(audio))
+        return dict(zip(VIEWS, made, strict=True)), motion
 
-    def _cells(self, image: Tensor) -> Tensor:
-        return ops.unit(self.image_head(self.image(image)))
+    def _cells(self, maps: Tensor) -> Tensor:
+        return ops.unit(self.image_head(self.image.rest(maps)))
 
     def terms(
         self, cells: Tensor, moved: Tensor, sounds: Tensor, motion: Motion, canvas: tuple[int, int]

@@ -150,7 +150,12 @@ def load_into(net: nn.Module, path: Path) -> None:
     wanted = net.state_dict()
     given = {name: value for name, value in read_any(path).items() if name in wanted or not _is_classifier(name)}
     for name, value in given.items():
-        if name in wanted and value.ndim == 4 and wanted[name].shape[1] == 1 and value.shape[1] == 3:
+        if (
+            name in wanted
+            and wanted[name].ndim == value.ndim == 4
+            and wanted[name].shape[1] == 1
+            and value.shape[1] == 3
+        ):
             given[name] = value.sum(dim=1, keepdim=True)
     wrong = sorted(
         name

@@ -74,7 +74,8 @@ def train(
     *,
     root: Path | None = None,
     out: Path,
-    init: Path | None = None,
+    init: Path | str | None = None,
+    init_audio: Path | str | None = None,
     resume: bool = False,
     curve: Curve | None = None,
     kept: KeptFeatures | None = None,
@@ -86,7 +87,8 @@ def train(
 ) -> TrainResult:
     """Run a recipe; everything it makes goes to `out`. Under `torchrun` all its processes train together.
 
-    `init`: weights to start from (a picture tower's, or a whole method's). `resume`: go on from the newest checkpoint
+    `init`: weights to start from (a picture tower's, or a whole method's), `init_audio` a sound tower's; files, or
+    `encoder:NAME`, or `timm:ARCHITECTURE.TAG`. `resume`: go on from the newest checkpoint
     in `out`, to the bit. `curve`: a benchmark to score after each epoch, as a diagnostic. `kept`: under cache=features,
     those of an earlier run with the same clips and frozen parts. `test_ids`: further lists to check for leaks.
     `limit_clips`: only so many training clips. `max_steps`: stop there, to be resumed.
@@ -101,7 +103,8 @@ def train(
             clips = replace(clips, training=clips.training[:limit_clips], limit=limit_clips)
         if kept is not None and recipe.cache != "features":
             raise UserError(f"expected cache=features for a run on kept features, got cache={recipe.cache}; set it")
-        run = Run(recipe, clips, out, init, here, curve)
+        start = start_method(with_classes(recipe, [clip for clip, _ in clips.training]), init, init_audio)
+        run = Run(recipe, clips, out, start, here, curve)
         run.kept = kept
         if resume:
             run.resume()
@@ -114,13 +117,13 @@ class Run:
     """One training run on this rank."""
 
     def __init__(
-        self, recipe: Recipe, clips: TrainingClips, out: Path, init: Path | None, here: Ranks, curve: Curve | None
+        self, recipe: Recipe, clips: TrainingClips, out: Path, start: Start, here: Ranks, curve: Curve | None
     ) -> None:
         self.recipe, self.clips, self.out, self.ranks, self.curve = recipe, clips, out, here, curve
         self.kept: KeptFeatures | None = None
         if recipe.batch_size % here.count:
             raise UserError(f"expected a batch_size that {here.count} processes can share, got {recipe.batch_size}")
-        self.start: Start = start_method(with_classes(recipe, [clip for clip, _ in clips.training]), init)
+        self.start = start
         self.method: Method = self.start.method.to(here.device)
         lacking = self.method.needs - SUPPLIED
         if lacking:

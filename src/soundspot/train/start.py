@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from soundspot import encoders, methods, weights
 from soundspot.methods.base import Method
+from soundspot.nets.tags import TIMM, tagged
 from soundspot.train.checkpoint import seed_everything
 from soundspot.train.recipe import Option, Recipe
 from soundspot.types import Clip, UserError
@@ -29,28 +30,25 @@ class Start:
     """What it starts from, as the result row says it."""
 
 
-def start_method(recipe: Recipe, init: Path | None) -> Start:
+def start_method(recipe: Recipe, init: Path | str | None, init_audio: Path | str | None = None) -> Start:
     """The recipe's method, seeded, with the weights at `init` in its picture tower, or in all of it.
 
-    A file that `soundspot train` wrote fills the whole method; any other goes to its option `init_image`.
+    A file that `soundspot train` wrote fills the whole method; any other goes to its option `init_image`, and
+    `init_audio` to the option of that name. Either may be `timm:ARCHITECTURE.TAG` or `encoder:NAME`; a tower whose
+    backbone the recipe leaves open becomes a tag's architecture.
     """
-    whole = init is not None and _is_whole_method(init)
-    options = {name: _encoder_path(name, value) for name, value in recipe.options.items()}
-    if init is not None and not whole:
-        if "init_image" not in inspect.signature(methods.method_class(recipe.method)).parameters:
-            raise UserError(
-                f"expected weights of a whole {recipe.method}, which has no option init_image, got {init};"
-                " give a file that training it wrote, or none"
-            )
-        options["init_image"] = str(init)
+    whole = init is not None and not _is_named(init) and _is_whole_method(Path(init))
+    given = {"init_image": None if whole else init, "init_audio": init_audio}
+    options = _with_initial(recipe, {name: str(value) for name, value in given.items() if value is not None})
     seed_everything(recipe.seed)
     method = methods.build(recipe.method, **options)
     method.inputs = replace(method.inputs, **_sampling(recipe))
     if init is None or not whole:
         return Start(method, _initial_text(method))
-    before = weights.load(init, method=recipe.method)  # naming it in the recipe is trusting its code
-    _copy_state(before, method, init)
-    return Start(method, f"whole method from {init.name} (sha256 {before.provenance.get('weights_sha256', 'unknown')})")
+    path = Path(init)
+    before = weights.load(path, method=recipe.method)  # naming it in the recipe is trusting its code
+    _copy_state(before, method, path)
+    return Start(method, f"whole method from {path.name} (sha256 {before.provenance.get('weights_sha256', 'unknown')})")
 
 
 def with_classes(recipe: Recipe, clips: Sequence[Clip]) -> Recipe:
@@ -64,11 +62,32 @@ def with_classes(recipe: Recipe, clips: Sequence[Clip]) -> Recipe:
     return replace(recipe, options={**recipe.options, "classes": ";".join(names)}) if names else recipe
 
 
-def _encoder_path(option: str, value: Option) -> Option:
-    """An option as it is, but for `init_...=encoder:NAME`: the file of that fetched encoder."""
-    if option.startswith("init_") and isinstance(value, str) and value.startswith(ENCODER):
-        return str(encoders.path(value.removeprefix(ENCODER)))
-    return value
+def _with_initial(recipe: Recipe, given: Mapping[str, str]) -> dict[str, Option]:
+    """The recipe's options and what is `given`, with files in the place of encoders' names and timm's tags."""
+    known = inspect.signature(methods.method_class(recipe.method)).parameters
+    for name in given:
+        if name not in known:
+            raise UserError(
+                f"expected weights of a whole {recipe.method}, which has no option {name}, got {given[name]};"
+                " give a file that training it wrote, or none"
+            )
+    options: dict[str, Option] = {**recipe.options, **given}
+    for name, value in list(options.items()):
+        if not (name.startswith("init_") and isinstance(value, str)):
+            continue
+        if value.startswith(ENCODER):
+            options[name] = str(encoders.path(value.removeprefix(ENCODER)))
+        elif value.startswith(TIMM):
+            found = tagged(value)
+            options[name] = str(found.file)
+            backbone = f"{name.removeprefix('init_')}_backbone"
+            if backbone in known:
+                options.setdefault(backbone, found.architecture)
+    return options
+
+
+def _is_named(init: Path | str) -> bool:
+    return str(init).startswith((ENCODER, TIMM))
 
 
 def _sampling(recipe: Recipe) -> dict[str, Any]:
