@@ -31,7 +31,7 @@ class Layout:
     """Pattern of tensors that their network holds but never uses."""
     may_lack: str = r"(?!)"
     """Pattern of our tensors that their file may be without, as only training uses them: they stay as built."""
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, int | str] = field(default_factory=dict)
     """What the method must be told to read its input as their network did, unless `convert` is told otherwise."""
 
 
@@ -87,6 +87,21 @@ def _hear_the_flow(name: str) -> str:
     return re.sub(r"^flowatt\.(query|key|value)_conv\.", r"attention.\1.", name)
 
 
+def _dmc(name: str) -> str:
+    name = _lvs(re.sub(r"^visual_net\.", "imgnet.", re.sub(r"^audio_net\.", "audnet.", name)))
+    return re.sub(r"^fc_([va])_1\.", lambda found: {"v": "image_head.", "a": "audio_head."}[found[1]], name)
+
+
+def _coarse_to_fine(name: str) -> str:
+    name = _lvs(re.sub(r"^vision\.", "imgnet.", re.sub(r"^audio\.", "audnet.", name)))
+    name = re.sub(r"^avc\.", "match_head.", name)
+    for theirs, ours in (("class_a", "sound_classes"), ("class_v", "image_classes")):
+        name = re.sub(rf"^{theirs}\.", f"{ours}.", name)
+    for theirs, ours in (("project_a", "sound_head"), ("project_v", "image_head")):
+        name = re.sub(rf"^{theirs}\.", f"{ours}.", name)
+    return name
+
+
 _LICENCE = "of the weights: not stated by the authors; of the code they come with: Apache-2.0"
 _MIT = "of the weights: not stated by the authors; of the code they come with: MIT"
 _NONE = "of the weights and of the code they come with: none stated by the authors"
@@ -111,6 +126,19 @@ LAYOUTS = {
         _rcgrad,
         dead=r"image_encoder\.(fc|conv1_a|conv1_flow)\.|audio_encoder\.spectrogram\.",
         may_lack="log_scale$",
+    ),
+    "dmc": Layout(
+        "DTaoo/Simplified_DMC",
+        _MIT,
+        _dmc,
+        dead=r"(visual|audio)_net\.fc\.|visual_net\.conv1_a\.|audio_net\.conv1\.|fc_[va]_2\.|fc_av\.",
+    ),
+    "coarse_to_fine": Layout(
+        "shvdiwnkozbw/Multi-Source-Sound-Localization, folder new",
+        _NONE,
+        _coarse_to_fine,
+        dead=r"(vision|audio)\.fc\.|vision\.conv1_a\.|audio\.conv1\.",
+        options={"audio_stride": 16},
     ),
     "fnac": Layout("OpenNLPLab/FNAC_AVL", _NONE, _one_branch),
     "margin_nce": Layout("weights of MarginNCE that kaistmm/SSLalignment reads", _NONE, _one_branch),
@@ -179,6 +207,7 @@ def _write(
     with torch.random.fork_rng(devices=[]):
         method = build(name, **options)
     wanted = method.state_dict()
+    tensors = {key: _as_wanted(value, wanted.get(key)) for key, value in tensors.items()}
     extra = sorted(tensors.keys() - wanted.keys())
     lacking = sorted(key for key in wanted.keys() - tensors.keys() if not re.match(may_lack, key))
     shapes = sorted(key for key in wanted.keys() & tensors.keys() if wanted[key].shape != tensors[key].shape)
@@ -191,3 +220,10 @@ def _write(
     method.load_state_dict({**wanted, **tensors})
     method.initial = dict.fromkeys(method.initial, "as published")
     save(method, out, header)
+
+
+def _as_wanted(value: Tensor, wanted: Tensor | None) -> Tensor:
+    """A linear layer may be written as a convolution over one place: the same numbers, with axes of length 1 behind."""
+    if wanted is None or value.ndim <= wanted.ndim or any(size > 1 for size in value.shape[wanted.ndim :]):
+        return value
+    return value.reshape(value.shape[: wanted.ndim])

@@ -20,8 +20,7 @@ SEVEN = ",".join("abcdefg")
 def published(golden, tiny_towers, monkeypatch):
     """The fixture, and a method with its weights whose towers give its features."""
     arrays = golden("coarse2fine__a")
-    method = CoarseToFine(**tiny_towers, classes=SEVEN, hidden=24, output_stride=32)
-    method.match_head = torch.nn.Sequential(torch.nn.Linear(32, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    method = CoarseToFine(**tiny_towers, classes=SEVEN, hidden=24, match_hidden=8, output_stride=32)
     state = {
         "match_head.0.weight": "avc_w0",
         "match_head.0.bias": "avc_b0",

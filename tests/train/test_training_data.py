@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from soundspot.augment import PHOTOS, PICTURE_DRAWS, distort, spec_augment, time_shift
 from soundspot.data.loader import LoadedClip
 from soundspot.data.training import (
     Decoded,
@@ -164,6 +165,53 @@ def test_memory_and_workers_change_no_bit(training: TrainingSet) -> None:
         assert torch.equal(one[0].images, other[0].images)
         assert torch.equal(one[0].samples, other[0].samples)
         assert [clip.id for clip in one[0].clips] == [clip.id for clip in other[0].clips]
+
+
+AUGMENTED = {"batch_size": 8, "workers": 0, "ranks": 1}
+
+
+def augmented(root: Path, *, batch_size: int, workers: int, ranks: int) -> dict[str, tuple[torch.Tensor, ...]]:
+    """By clip, what a method sees of it in epoch 1: picture, augmented picture, shifted sound and masked sound."""
+    clips = find_clips(Recipe("r", "m:M", data=DataSpec("flickr")), root)
+    found: dict[str, tuple[torch.Tensor, ...]] = {}
+    for rank in range(ranks):
+        plan = Plan(8, batch_size, drop_last=False, seed=1, rank=rank, num_ranks=ranks)
+        training = TrainingSet(clips.training, INPUTS, seed=1)
+        for stacks, missing in training_batches(training, plan, epochs=2, first_epoch=1, num_workers=workers):
+            assert not missing
+            for stacked in stacks:
+                batch = stacked.to_batch(INPUTS, "cpu")
+                assert batch.draws is not None
+                photo = distort(batch.image, batch.draws, INPUTS, PHOTOS["simclr"])
+                sounds = batch.draws[:, PICTURE_DRAWS:]
+                shifted = time_shift(batch.audio, sounds)
+                masked = spec_augment(batch.audio, sounds, time=20, frequency=20, probability=1.0, fill=0.0)
+                found |= {
+                    name: (batch.image[i], photo[i], shifted[i], masked[i]) for i, name in enumerate(batch.clip_ids)
+                }
+    return found
+
+
+@pytest.mark.parametrize(
+    "other", [{"workers": 2}, {"ranks": 2}, {"batch_size": 4}, {"batch_size": 2, "workers": 2, "ranks": 2}]
+)
+def test_augmentation_is_a_clips_own_whatever_workers_ranks_and_batch_size(tmp_path: Path, other) -> None:
+    """Eight clips of one and the same picture and sound: all that tells them apart is what was drawn for them."""
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 60, 3), np.uint8)
+    for folder in ("frames", "audio"):
+        (tmp_path / folder).mkdir()
+    names = [f"c{number}" for number in range(8)]
+    for name in names:
+        write_image(tmp_path / f"frames/{name}.png", pixels)
+        write_wav(tmp_path / f"audio/{name}.wav", np.sin(np.arange(4800) ** 2 / 9e3)[None].astype(np.float32), 8000)
+    first, second = augmented(tmp_path, **AUGMENTED), augmented(tmp_path, **{**AUGMENTED, **other})
+    assert sorted(first) == sorted(second) == names
+    for name in names:
+        for one, again in zip(first[name], second[name], strict=True):
+            torch.testing.assert_close(one, again, rtol=0, atol=1e-6)
+    for kind in range(4):
+        different = {tuple(np.round(first[name][kind].flatten().numpy()[::7], 4).tolist()) for name in names}
+        assert len(different) >= 7, "two clips may share a crop or shift by chance, no more"
 
 
 def test_random_frames_of_videos_cannot_stay_in_memory(film: Path) -> None:

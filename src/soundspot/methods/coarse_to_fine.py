@@ -88,6 +88,7 @@ class CoarseToFine(TwoTowers):
         classes: str = AUDIOSET_TOP,
         dim: int = 128,
         hidden: int = 1024,
+        match_hidden: int = 128,
         margin: float = 1.4,
         shown: str = "relu",
         output_stride: int = 16,
@@ -114,7 +115,9 @@ class CoarseToFine(TwoTowers):
             self.score_range = (0.0, 1.0)
         self.margin = positive(margin, "margin")
         sounds, pictures, count = self.audio.channels, self.image.channels, len(self.classes)
-        self.match_head = nn.Sequential(nn.Linear(sounds + pictures, hidden), nn.ReLU(), nn.Linear(hidden, 2))
+        self.match_head = nn.Sequential(
+            nn.Linear(sounds + pictures, match_hidden), nn.ReLU(), nn.Linear(match_hidden, 2)
+        )
         self.sound_classes = nn.Conv2d(sounds, count, kernel_size=1, bias=False)
         self.image_classes = nn.Conv2d(pictures, count, kernel_size=1, bias=False)
         self.sound_head, self.image_head = _head(sounds, hidden, dim), _head(pictures, hidden, dim)
