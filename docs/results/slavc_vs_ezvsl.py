@@ -16,29 +16,24 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import mean, stdev
 from time import perf_counter
 from typing import Any
 
 import torch
 from PIL import Image, ImageDraw
+from study import TestScenes, percent, table
 
 from soundspot import weights
-from soundspot.benchmarks import score
-from soundspot.data.features import KeptFeatures, KeptStack
+from soundspot.data.features import KeptFeatures
 from soundspot.data.folder import read_folder
-from soundspot.data.loader import batches
 from soundspot.media.files import written_aside
-from soundspot.media.image import read_image
 from soundspot.methods.base import Method
-from soundspot.predict import provenance
 from soundspot.predictions import Predictions
 from soundspot.recipes import recipe
 from soundspot.train.checkpoint import CURRENT
 from soundspot.train.loop import WEIGHTS, train
 from soundspot.train.recipe import recipe_json
 from soundspot.train.validate import Curve
-from soundspot.types import Clip, Target
 
 Row = dict[str, Any]
 Options = dict[str, int | float | str | bool]
@@ -94,38 +89,10 @@ RERUNS = {
 """One seed each; a name that MAIN has too is the same run."""
 
 
-class TestScenes:
-    """The test scenes as what the frozen stages say of them: read when first asked for, then scored from memory."""
-
-    def __init__(self, pairs: Sequence[tuple[Clip, Target]]) -> None:
-        self.clips = {clip.id: clip for clip, _ in pairs}
-        self.targets = [  # masks would be read anew every epoch
-            replace(target, mask=read_image(target.mask).max(axis=2) > 0) if isinstance(target.mask, Path) else target
-            for _, target in pairs
-        ]
-        self.missing: dict[str, str] = {}
-        self.stacks: list[KeptStack] = []
-
-    def predictions(self, method: Method) -> Predictions:
-        """The maps of a method in evaluation mode."""
-        maps: dict[str, Any] = {}
-        with torch.no_grad():
-            for kept in self.stacks or self._read(method):
-                scores = method.localize(kept.to_batch(method.inputs, "cpu")).numpy()
-                maps.update(zip((clip.id for clip in kept.clips), scores, strict=True))
-        return Predictions(maps, self.missing, provenance(method))
-
-    def _read(self, method: Method) -> list[KeptStack]:
-        for batch, missing in batches(list(self.clips.values()), method.inputs, batch_size=50):
-            self.missing.update({entry.clip_id: entry.reason for entry in missing})
-            if batch is not None:
-                features = {name: value.half() for name, value in method.frozen(batch).items()}
-                self.stacks.append(KeptStack(features, tuple(self.clips[name] for name in batch.clip_ids)))
-        return self.stacks
-
-    def scores(self, predictions: Predictions, protocol: str) -> dict[str, float]:
-        result = score(predictions, self.targets, protocol, intervals=False, beside=False)
-        return {name: result.summary[name].value for rules, name in SHOWN if rules == protocol}
+def scores_of(scenes: TestScenes, predictions: Predictions, protocol: str) -> dict[str, float]:
+    """What SHOWN names of a protocol."""
+    result = scenes.score(predictions, protocol)
+    return {name: result.summary[name].value for rules, name in SHOWN if rules == protocol}
 
 
 @dataclass(frozen=True)
@@ -156,7 +123,7 @@ class Study:
             row = {} if setting.part_of else self._train(folder, setting, seed)
             method = weights.load(folder / WEIGHTS, options=setting.options if setting.part_of else None)
             made = self.scenes.predictions(method)
-            row["scores"] = {protocol: self.scenes.scores(made, protocol) for protocol in ("strict", "slavc")}
+            row["scores"] = {protocol: scores_of(self.scenes, made, protocol) for protocol in ("strict", "slavc")}
             row |= {"epochs": self.epochs, "missing": self.scenes.missing, "seconds": round(perf_counter() - start, 1)}
             path.parent.mkdir(parents=True, exist_ok=True)
             with written_aside(path) as aside:
@@ -169,7 +136,7 @@ class Study:
     def _train(self, folder: Path, setting: Setting, seed: int) -> Row:
         base = recipe(f"{setting.paper}_paste")
         built = replace(base, options={**base.options, **setting.options}, epochs=self.epochs, seed=seed, num_workers=0)
-        curve = KeptCurve("paste", (), lambda made, _: self.scenes.scores(made, "strict"), WATCHED, self.scenes)
+        curve = KeptCurve("paste", (), lambda made, _: scores_of(self.scenes, made, "strict"), WATCHED, self.scenes)
         begun = (folder / CURRENT).exists()
         result = train(
             built, root=self.root, out=folder, resume=begun, curve=curve, kept=self.kept, limit_clips=self.limit
@@ -178,15 +145,6 @@ class Study:
         for checkpoint in folder.glob("checkpoint*"):
             checkpoint.unlink()  # with Adam's moments, three times the weights
         return {"recipe": recipe_json(built), "curve": json.loads((folder / "curve.json").read_text())["epochs"]}
-
-
-def percent(values: Sequence[float]) -> str:
-    return f"{100 * mean(values):.1f}" + (f" ± {100 * stdev(values):.1f}" if len(values) > 1 else "")
-
-
-def table(heading: str, columns: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
-    lines = [f"| {heading} | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
-    return "\n".join([*lines, *(f"| {title} | {' | '.join(cells)} |" for title, cells in rows.items())])
 
 
 def scored_cells(runs: Sequence[Row]) -> list[str]:
