@@ -71,6 +71,7 @@ class Setting:
     first_stage: str = ""
     """A recipe that has the first half of the clips."""
     clips: int = CLIPS
+    """Fewer, marked *, where a run would take longer than two minutes."""
 
     @property
     def films(self) -> bool:
@@ -79,7 +80,7 @@ class Setting:
 
 
 FILM_FAMILIES = ("still", "flow", "frames")
-TEST_FAMILIES = {"sspl": "segments", **{name: name for name in FILM_FAMILIES}}
+TEST_FAMILIES = {"sspl": "segments", "sspl_coding": "small segments", **{name: name for name in FILM_FAMILIES}}
 """Families whose test scenes are not kept as those of all others are."""
 WINDOW: Options = {"window": "centre"}
 
@@ -97,13 +98,14 @@ SETTINGS = {
     "coarse_to_fine": Setting(
         "CoarseToFine (labels)", "coarse_to_fine_paste", first_stage="coarse_to_fine_paste_coarse"
     ),
-    "sspl": Setting("SSPL", "sspl_paste", {"coding_width": 64, "dim": 256}, "sspl"),
+    "sspl": Setting("SSPL without coding", "sspl_paste", {"predictive_coding": False, "dim": 0}, "sspl"),
+    "sspl_coding": Setting("SSPL *", "sspl_paste", {"image_size": 160}, "sspl_coding", clips=CLIPS // 6),
     "hard_pos": Setting("HardPos", "hard_pos_paste", WINDOW, "hard_pos"),
     "ssl_tie": Setting("SSL-TIE", "ssl_tie_paste", {**WINDOW, "motion": "clip"}, "ssl_tie"),
     "ssl_align": Setting("SSLalign", "ssl_align_paste", {}, "ssl_align"),
     "lvs_films": Setting("LVS (no motion)", "lvs_paste", WINDOW, "still"),
     "hear_the_flow": Setting("HearTheFlow", "hear_the_flow_paste", {}, "flow"),
-    "avobject": Setting("AVObject", "avobject_paste", {"image_size": 160}, "frames", clips=CLIPS // 6),
+    "avobject": Setting("AVObject *", "avobject_paste", {"image_size": 160}, "frames", clips=CLIPS // 10),
 }
 
 

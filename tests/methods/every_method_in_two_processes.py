@@ -1,4 +1,4 @@
-"""Run by torchrun: every method's loss and averaged gradients on this process's half of a batch, to a folder."""
+"""Run by torchrun: the named methods' losses and averaged gradients on this process's half of a batch, to a folder."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import torch.distributed as dist
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from test_every_method import TRAINED, small, still, total  # noqa: E402
+from test_every_method import small, still, total  # noqa: E402
 
 from any_batch import noise_batch, part  # noqa: E402
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, names: list[str]) -> None:
     dist.init_process_group("gloo")
     rank, count = dist.get_rank(), dist.get_world_size()
     torch.set_num_threads(1)
     batch = noise_batch(size=4)
     each = len(batch) // count
-    for name in TRAINED:
+    for name in names:
         torch.manual_seed(0)
         method = still(small(name))
         loss = total(method, part(batch, slice(rank * each, (rank + 1) * each)))
@@ -38,4 +38,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -75,7 +75,7 @@ class OGL(Method):
 
     def localize(self, batch: Batch) -> Tensor:
         """Objectness at every place, (B, h, w)."""
-        return self.score(self.image, self.image(batch.image))
+        return self.score(self.image, self.image(batch.image)).float()  # whatever autocast makes of it
 
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Raises UserError: it knows no sounds."""
