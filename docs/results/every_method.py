@@ -7,8 +7,8 @@
 
 Each setting's `_paste` recipe with COMMON in place of its own options: both encoders stay as fetched, every clip passes
 them once, and what a method adds learns from what they gave. Of RATES each setting takes the one that points best on
-the calibration split with seed 0. Makes OUT/results/NAME_SEED.json a run and, once all of them are there, OUT/table.md;
-what is there is not made again, so several sittings may share the work.
+the calibration split with seed 0. Makes OUT/results/NAME_SEED.json a run, and OUT/table.md of all settings whose seeds
+are there; what is there is not made again, so several sittings may share the work.
 """
 
 from __future__ import annotations
@@ -229,11 +229,33 @@ class Study:
             rules = PROTOCOLS["strict"]
             made: dict[str, Predictions] = {name: prior(name, targets, rules) for name in ("centre", "oracle")}
             made["oracle, 10 x 10"] = prior("oracle", targets, rules, (10, 10))
-            made["objectness"] = predict(weights.load("default", options={"part": "objectness"}), clips)
+            made["objectness"] = predict(
+                weights.load(weights.find_weights("default"), options={"part": "objectness"}), clips
+            )
             rows = {name: score(each, targets, intervals=False, beside=False) for name, each in made.items()}
             write(path, {name: {"scores": numbers(result)} for name, result in rows.items()})
         read: dict[str, Row] = json.loads(path.read_text())
         return read
+
+    def tables(self, seeds: Sequence[int]) -> str:
+        """Markdown: of both sets, every setting of which all seeds are there, beside the floors and the ceiling."""
+        made: list[str] = []
+        lacking = []
+        for films in (False, True):
+            rows = {}
+            for name, setting in SETTINGS.items():
+                paths = [self.out / "results" / f"{name}_{seed}.json" for seed in seeds]
+                if setting.films == films and all(path.is_file() for path in paths):
+                    rows[setting.title] = cells([json.loads(path.read_text()) for path in paths])
+                elif setting.films == films:
+                    lacking.append(setting.title)
+            if rows:
+                rows |= {title: cells([row]) for title, row in self.floors(films).items()}
+                columns = [*SHOWN.values(), *WRONG.values(), *KNOWS.values(), "rate", "longest run, s"]
+                made.append(table(f"{'films' if films else 'paste'}, %", columns, rows))
+        if lacking:
+            made.append(f"Not run yet: {', '.join(lacking)}.")
+        return "\n\n".join(made) + "\n"
 
 
 def knows_own_sound(scenes: TestScenes, right: Predictions, wrong: Predictions) -> float:
@@ -267,28 +289,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     for name in ("paste", "films", "out"):
         parser.add_argument(name, type=Path)
-    parser.add_argument("--only", nargs="+", choices=sorted(SETTINGS), help="these settings, and no table")
+    parser.add_argument("--only", nargs="+", choices=sorted(SETTINGS), help="run these settings only")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, help="so many training clips and about so many test scenes, to try it out")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     study = Study({False: given.paste, True: given.films}, given.out, given.limit)
-    runs: dict[str, list[Row]] = {}
     for name in given.only or SETTINGS:
-        runs[name] = [study.result(name, SETTINGS[name], seed) for seed in given.seeds]
-        print(name, *cells(runs[name]), flush=True)
-    if given.only:
-        return
-    tables = []
-    for films in (False, True):
-        rows = {SETTINGS[name].title: cells(made) for name, made in runs.items() if SETTINGS[name].films == films}
-        rows |= {title: cells([row]) for title, row in study.floors(films).items()}
-        heading = "films" if films else "paste"
-        tables.append(
-            table(f"{heading}, %", [*SHOWN.values(), *WRONG.values(), *KNOWS.values(), "rate", "longest run, s"], rows)
-        )
-    (given.out / "table.md").write_text("\n\n".join(tables) + "\n")
+        print(name, *cells([study.result(name, SETTINGS[name], seed) for seed in given.seeds]), flush=True)
+    (given.out / "table.md").write_text(study.tables(given.seeds))
 
 
 if __name__ == "__main__":

@@ -156,3 +156,15 @@ def test_kept_features_of_other_clips_or_parts_are_refused(scenes: Path, tmp_pat
         kept.check(here, methods.build("ez_vsl", **options), "cpu")
     with pytest.raises(UserError, match="cache=features"):
         train(replace(recipe(options), cache="off"), root=scenes, out=tmp_path, kept=kept, progress=False)
+
+
+def test_views_kept_under_one_seed_serve_runs_of_another(scenes: Path, options: Options) -> None:
+    changed = {"motion": "clip", "time_mask": 4, "frequency_mask": 4}
+    method = build("ssl_tie", {**options, **changed})
+    pairs = list(read_folder(scenes, split="train"))
+    ours, theirs = (TrainingSet(pairs, method.inputs, seed=seed) for seed in (0, 1))
+    kept = KeptFeatures(ours, method, "cpu")
+    assert {"image_moved", "degrees"} <= kept.features.keys()
+    kept.check(theirs, method, "cpu")
+    other = KeptFeatures(theirs, method, "cpu")
+    assert not torch.equal(kept.features["degrees"], other.features["degrees"]), "by its own seed they were others"

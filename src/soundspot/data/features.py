@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -54,6 +55,8 @@ class KeptFeatures:
 
     def __init__(self, training: TrainingSet, method: Method, device: torch.device | str, num_workers: int = 0) -> None:
         self.pairs = training.pairs
+        self.seed = training.seed
+        """What the augmented views and neighbours were drawn by; a further run with another seed has the same ones."""
         self.missing: dict[int, Missing] = {}
         self.place: dict[int, int] = {}
         """Where a clip's features stand, by the clip's index."""
@@ -85,7 +88,9 @@ class KeptFeatures:
         index = next(iter(self.place), None)
         if index is None:
             return
-        stacks, _ = split_missing([_Unmoved(training)[index]])
+        as_kept = copy.copy(training)
+        as_kept.seed = self.seed
+        stacks, _ = split_missing([_Unmoved(as_kept)[index]])
         was_training = method.training
         now = method.eval().frozen(stacks[0].to_batch(method.inputs, device)) if stacks else {}
         method.train(was_training)
