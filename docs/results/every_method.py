@@ -101,7 +101,7 @@ SETTINGS = {
     "sspl": Setting("SSPL without coding", "sspl_paste", {"predictive_coding": False, "dim": 0}, "sspl"),
     "sspl_coding": Setting("SSPL *", "sspl_paste", {"image_size": 160}, "sspl_coding", clips=CLIPS // 6),
     "hard_pos": Setting("HardPos", "hard_pos_paste", WINDOW, "hard_pos"),
-    "ssl_tie": Setting("SSL-TIE", "ssl_tie_paste", {**WINDOW, "motion": "clip"}, "ssl_tie"),
+    "ssl_tie": Setting("SSL-TIE", "ssl_tie_paste", WINDOW, "ssl_tie"),
     "ssl_align": Setting("SSLalign", "ssl_align_paste", {}, "ssl_align"),
     "lvs_films": Setting("LVS (no motion)", "lvs_paste", WINDOW, "still"),
     "hear_the_flow": Setting("HearTheFlow", "hear_the_flow_paste", {}, "flow"),

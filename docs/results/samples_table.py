@@ -30,7 +30,7 @@ def main(files: Sequence[str]) -> None:
         lines = Path(file).read_text(encoding="utf-8").splitlines()
         results = [Result.from_json(line) for line in lines]
         name = "paste" if "paste" in Path(file).name else "stamps"
-        print(f"## {name}: {results[0].clips} clips\n")
+        print(f"### {name}: {results[0].clips} clips\n")
         _table(["", *COLUMNS.values()], [[result.name, *(_cell(result, key) for key in COLUMNS)] for result in results])
         _table(["by size, cIoU adap.", *BINS], list(_by_size(results)))
 

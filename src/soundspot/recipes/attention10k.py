@@ -51,5 +51,8 @@ def flickr_10k() -> Recipe:
 
 
 def paste() -> Recipe:
-    """Scenes of `soundspot samples paste`. Not run to its end yet: compare with the floors that scoring prints."""
+    """Scenes of `soundspot samples paste`.
+
+    With both encoders frozen it points right in 35 % of the test scenes, see docs/results/samples.md.
+    """
     return datasets.on_paste(BASE)

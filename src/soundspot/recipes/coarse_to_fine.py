@@ -53,12 +53,15 @@ def vggsound_full() -> Recipe:
 
 
 def paste_coarse() -> Recipe:
-    """Scenes of `soundspot samples paste`, stage 1. Not run to its end yet."""
+    """Scenes of `soundspot samples paste`, stage 1."""
     built = datasets.on_paste(BASE, stage="coarse")
     return replace(built, name="coarse_to_fine_paste_coarse", optimizer="adam", weight_decay=0.0)
 
 
 def paste() -> Recipe:
-    """Scenes of `soundspot samples paste`, stage 2, from the weights of stage 1; Adam, as the others have there."""
+    """Scenes of `soundspot samples paste`, stage 2, from the weights of stage 1; Adam, as the others have there.
+
+    With both encoders frozen it points right in 21 % of the test scenes, see docs/results/samples.md.
+    """
     coarse = paste_coarse()
     return replace(coarse, name="coarse_to_fine_paste", options={**coarse.options, "stage": "fine"})

@@ -59,5 +59,8 @@ def flickr_10k() -> Recipe:
 
 
 def paste() -> Recipe:
-    """Scenes of `soundspot samples paste`, of whose 10 epochs 2 warm up. Not run to its end yet."""
+    """Scenes of `soundspot samples paste`, of whose 10 epochs 2 warm up.
+
+    With both encoders frozen it points right in 13 % of the test scenes, see docs/results/samples.md.
+    """
     return datasets.on_paste(BASE, warmup_epochs=2)

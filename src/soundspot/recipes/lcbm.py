@@ -36,5 +36,8 @@ def vggsound_full() -> Recipe:
 
 
 def paste() -> Recipe:
-    """Scenes of `soundspot samples paste`. Not run to its end yet."""
+    """Scenes of `soundspot samples paste`.
+
+    With both encoders frozen it points right in 35 % of the test scenes, see docs/results/samples.md.
+    """
     return datasets.on_paste(BASE)

@@ -63,5 +63,8 @@ def flickr_10k() -> Recipe:
 
 
 def paste() -> Recipe:
-    """Scenes of `soundspot samples paste`; heads of 512 join towers of unequal width. Not run to its end yet."""
+    """Scenes of `soundspot samples paste`; heads of 512 join towers of unequal width.
+
+    With both encoders frozen it points right in 27 % of the test scenes, see docs/results/samples.md.
+    """
     return datasets.on_paste(BASE, dim=512)

@@ -44,6 +44,9 @@ def vggsound_full() -> Recipe:
 
 
 def paste() -> Recipe:
-    """Scenes of `soundspot samples paste`; heads of 512 join towers of unequal width. Not run to its end yet."""
+    """Scenes of `soundspot samples paste`; heads of 512 join towers of unequal width.
+
+    With both encoders frozen it points right in 35 % of the test scenes, see docs/results/samples.md.
+    """
     built = datasets.on_paste(BASE, dim=512, standardise="off")
     return replace(built, train_frame=None, train_sound=None, train_scale=None)
