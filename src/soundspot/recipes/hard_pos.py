@@ -55,8 +55,9 @@ def flickr_144k_pretrained() -> Recipe:
 
 
 def paste() -> Recipe:
-    """Scenes of `soundspot samples paste`; heads of 512 join towers of unequal width. Not run to its end yet.
+    """Scenes of `soundspot samples paste`; heads of 512 join towers of unequal width.
 
+    With both encoders frozen it points right in 18 % of the test scenes, see docs/results/samples.md.
     A small set wants a small k (say 30). What the frozen stages say of each view is kept, so the neighbour of a scene
     is the same in every epoch; `--set cache=memory` draws it anew, and is far slower.
     """
