@@ -96,8 +96,9 @@ def flickr_144k_pretrained() -> Recipe:
 
 
 def paste() -> Recipe:
-    """Scenes of `soundspot samples paste`; heads of 512 join towers of unequal width. Not run to its end yet.
+    """Scenes of `soundspot samples paste`; heads of 512 join towers of unequal width.
 
+    With both encoders frozen it points right in 29 % of the test scenes, see docs/results/samples.md.
     A small set wants a small k (say 30). What the frozen stages say of each view is kept, so the augmented view and
     the neighbour of a scene are the same in every epoch; `--set cache=memory` draws them anew, and is far slower.
     """
