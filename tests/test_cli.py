@@ -21,8 +21,10 @@ from soundspot.media.video import probe
 from soundspot.predictions import Predictions
 
 VERBS = (
-    "localize", "samples", "weights", "weights fetch", "weights list", "train", "neighbours", "calibrate", "predict",
-    "score", "check", "convert", "fuse", "list",
+    "localize", "samples", "samples stamps", "samples paste", "samples film", "samples vpo", "samples negatives",
+    "samples is3", "weights", "weights fetch", "weights list", "train", "neighbours", "calibrate", "predict",
+    "score", "report", "check", "extract", "annotations", "annotations fetch", "annotations list", "convert", "fuse",
+    "embed", "retrieve", "list",
 )  # fmt: skip
 TINY = ("image_backbone=resnet10t", "audio_backbone=resnet10t", "image_size=64", "init_image=", "init_audio=")
 IMPORTS = """
@@ -67,8 +69,9 @@ def test_neither_the_package_nor_the_help_imports_torch_or_av() -> None:
 
 def test_the_list_of_verbs_here_is_complete() -> None:
     group = get_command(app)
-    inner = [f"weights {name}" for name in group.commands["weights"].commands]  # type: ignore[attr-defined]
-    assert sorted(VERBS) == sorted([*group.commands, *inner])  # type: ignore[attr-defined]
+    verbs = group.commands  # type: ignore[attr-defined]
+    inner = [f"{verb} {name}" for verb in ("samples", "weights", "annotations") for name in verbs[verb].commands]
+    assert sorted(VERBS) == sorted([*verbs, *inner])
 
 
 @pytest.mark.parametrize("verb", VERBS)

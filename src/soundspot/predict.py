@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from soundspot.lookup import find
 from soundspot.methods import method_name
 from soundspot.predictions import Predictions, PredictionsWriter
 from soundspot.train.logs import Bar
-from soundspot.types import Clip, Missing, UserError
+from soundspot.types import Batch, Clip, Missing, UserError
 
 if TYPE_CHECKING:
     from soundspot.methods.base import Method
@@ -34,18 +34,21 @@ def predict(
     path: Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    asked: Mapping[str, str] | None = None,
 ) -> Predictions:
     """Every clip's raw map, and by id the reason of each clip that could not be read; nothing takes its place.
 
     With `path` the maps go to that file while they are made; `resume` goes on from what an interrupted run left there.
-    The method keeps the mode (training or evaluation) it came in.
+    `asked` joins the provenance: what the clips are, where they are not a benchmark's own. The method keeps the mode
+    (training or evaluation) it came in.
     """
-    _check_ids(clips)
+    check_ids(clips)
+    origin = {**provenance(method), **(asked or {})}
     if path is None:
-        kept = _InMemory(provenance(method))
+        kept = _InMemory(origin)
         _fill(kept, method, clips, batch_size, device, num_workers, progress)
         return Predictions(kept.maps, kept.missing, kept.provenance)
-    with PredictionsWriter(path, provenance(method), resume=resume) as writer:
+    with PredictionsWriter(path, origin, resume=resume) as writer:
         rest = [clip for clip in clips if clip.id not in writer.done]
         _fill(writer, method, rest, batch_size, device, num_workers, progress)
     return Predictions.load(path)
@@ -75,15 +78,50 @@ def _fill(
     num_workers: int,
     progress: bool,
 ) -> None:
+    def take(batch: Batch) -> None:
+        sink.add(batch.clip_ids, method.localize(batch).float().cpu().numpy())
+
+    reading = Reading(batch_size, device, num_workers, progress)
+    over_batches("predict", method, clips, reading, take, sink.add_missing)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How clips pass a method."""
+
+    batch_size: int = 32
+    device: torch.device | str = "cpu"
+    num_workers: int = 0
+    progress: bool = True
+
+
+def over_batches(
+    what: str,
+    method: Method,
+    clips: Sequence[Clip],
+    reading: Reading,
+    take: Callable[[Batch], None],
+    take_missing: Callable[[list[Missing]], None],
+) -> None:
+    """Hand the clips to `take` batch by batch, without gradients, and those that can't be read to `take_missing`.
+
+    The method keeps the mode (training or evaluation) it came in.
+    """
     lost, was_training = 0, method.training
-    method.eval().to(device)
-    read = batches(clips, method.inputs, batch_size=batch_size, device=device, num_workers=num_workers)
+    method.eval().to(reading.device)
+    read = batches(
+        clips,
+        method.inputs,
+        batch_size=reading.batch_size,
+        device=reading.device,
+        num_workers=reading.num_workers,
+    )
     try:
-        with Bar("predict", len(clips), shown=progress) as bar, torch.no_grad():
+        with Bar(what, len(clips), shown=reading.progress) as bar, torch.no_grad():
             for batch, missing in read:
                 if batch is not None:
-                    sink.add(batch.clip_ids, method.localize(batch).float().cpu().numpy())
-                sink.add_missing(missing)
+                    take(batch)
+                take_missing(missing)
                 lost += len(missing)
                 bar.advance(len(missing) + (0 if batch is None else len(batch)), f"{lost} missing")
     finally:
@@ -138,7 +176,10 @@ def _partner(
 
 
 def _with_sound_of(clip: Clip, other: Clip) -> Clip:
-    return replace(clip, audio=sound_path(other))
+    if clip.video is not None:
+        return replace(clip, audio=sound_path(other))
+    # a picture's moment only says where in the sound to listen, so it goes with the sound
+    return replace(clip, audio=sound_path(other), time_seconds=other.time_seconds)
 
 
 def _shares_no_label(clip: Clip, other: Clip) -> bool:
@@ -152,7 +193,8 @@ def _is_other(clip: Clip, other: Clip) -> bool:
 _PARTNERS: dict[str, Callable[[Clip, Clip], bool]] = {"wrong_class": _shares_no_label, "other_clip": _is_other}
 
 
-def _check_ids(clips: Sequence[Clip]) -> None:
+def check_ids(clips: Sequence[Clip]) -> None:
+    """UserError unless every id comes once."""
     names = Counter(clip.id for clip in clips)
     twice = next((name for name, count in names.items() if count > 1), None)
     if twice is not None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -13,13 +10,14 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from soundspot.media.files import written_aside
+from soundspot.boundary import Kind, num_bytes, read_header, refusal, write_file
 from soundspot.types import Missing, UserError
 
 Map = npt.NDArray[np.float32]
 """(h, w) raw scores on the method's own grid, or (K, h, w) of a class-aware method."""
 
 FORMAT = "soundspot predictions 1"
+_KIND = Kind("a predictions file", FORMAT, "soundspot predict", {"ids": dict, "missing": dict, "provenance": dict})
 _PART = ".part-"
 _PART_BYTES = 64 * 2**20
 
@@ -195,59 +193,22 @@ def _tensor_bytes(path: Path, header: _Header, name: str) -> bytes:
 
 
 def _num_bytes(header: _Header, name: str) -> int:
-    return 4 * len(header.ids[name]) * int(np.prod(header.shapes[name]))
+    return num_bytes((len(header.ids[name]), *header.shapes[name]))
 
 
-def _write(path: Path, header: _Header, pieces: Iterator[bytes]) -> None:
-    """A safetensors file, streamed: the library would want every tensor in memory at once."""
-    entries: dict[str, object] = {
-        "__metadata__": {
-            "format": FORMAT,
-            "ids": json.dumps(header.ids),
-            "missing": json.dumps(header.missing),
-            "provenance": json.dumps(header.provenance),
-        }
-    }
-    end = 0
-    for name, ids in header.ids.items():
-        start, end = end, end + _num_bytes(header, name)
-        entries[name] = {"dtype": "F32", "shape": [len(ids), *header.shapes[name]], "data_offsets": [start, end]}
-    text = json.dumps(entries).encode()
-    text += b" " * (-len(text) % 8)
-    with written_aside(path) as aside, aside.open("wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for piece in pieces:
-            file.write(piece)
-        file.flush()
-        os.fsync(file.fileno())
+def _write(path: Path, header: _Header, pieces: Iterable[bytes]) -> None:
+    fields = {"ids": header.ids, "missing": header.missing, "provenance": header.provenance}
+    shapes = {name: (len(ids), *header.shapes[name]) for name, ids in header.ids.items()}
+    write_file(path, _KIND, fields, shapes, pieces)
 
 
 def _read_header(path: Path) -> _Header:
-    """The header, checked against the file's size so that a truncated file is an error and not a crash later."""
-    refused = f"{path}: expected a predictions file (.safetensors, {FORMAT!r})"
-    if not Path(path).is_file():
-        raise UserError(f"{refused}, got no such file; write one with `soundspot predict`")
-    size = Path(path).stat().st_size
-    with Path(path).open("rb") as file:
-        length = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))[0]
-        if length > size - 8:
-            raise UserError(f"{refused}, got another or a cut-off file; write it again")
-        text = file.read(length)
-    try:
-        entries = json.loads(text)
-        metadata = entries.pop("__metadata__")
-        if metadata["format"] != FORMAT:
-            raise UserError(f"{refused}, got format {metadata['format']!r}; write it again with this version")
-        ids, missing, provenance = (json.loads(metadata[key]) for key in ("ids", "missing", "provenance"))
-        shapes = {name: tuple(entry["shape"][1:]) for name, entry in entries.items()}
-        offsets = {name: 8 + length + entry["data_offsets"][0] for name, entry in entries.items()}
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{refused}, got one without its metadata ({error!r}); write it with `soundspot predict`"
-        ) from error
-    header = _Header(ids, shapes, offsets, missing, provenance)
-    fits = set(ids) == set(entries) and all(len(ids[name]) == entries[name]["shape"][0] for name in ids)
-    fits = fits and len(set().union(*ids.values())) == sum(map(len, ids.values()))
-    if not fits or any(offsets[name] + _num_bytes(header, name) > size for name in ids):
-        raise UserError(f"{refused}, got a cut-off file or ids that don't fit its tensors; write it again")
-    return header
+    """The header, checked: the ids are those of its tensors, each once."""
+    fields, stored = read_header(path, _KIND)
+    ids: dict[str, list[str]] = fields["ids"]
+    fits = set(ids) == set(stored) and all(len(ids[name]) == stored[name].shape[0] for name in ids)
+    if not fits or len(set().union(*ids.values())) != sum(map(len, ids.values())):
+        raise UserError(f"{refusal(path, _KIND)}, got a cut-off file or ids that don't fit its tensors; write it again")
+    shapes = {name: each.shape[1:] for name, each in stored.items()}
+    offsets = {name: each.offset for name, each in stored.items()}
+    return _Header(ids, shapes, offsets, fields["missing"], fields["provenance"])

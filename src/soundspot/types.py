@@ -37,7 +37,7 @@ class Clip:
     image: Path | None = None
     video: Path | None = None
     time_seconds: float | None = None
-    """The moment of `video` to look at; None means its middle."""
+    """The moment of `video` to look at; None means its middle. Of an `image`: where in `audio` it stands, if known."""
     audio: Path | None = None
     """The sound's file; None means the sound track of `video`."""
     labels: tuple[str, ...] = ()
@@ -50,8 +50,11 @@ class Clip:
             raise UserError(
                 f"clip {self.id}: expected one picture, got image={self.image} and video={self.video}; give one"
             )
-        if self.time_seconds is not None and self.video is None:
-            raise UserError(f"clip {self.id}: time_seconds={self.time_seconds} without a video; give the video")
+        if self.time_seconds is not None and self.video is None and (self.image is None or self.audio is None):
+            raise UserError(
+                f"clip {self.id}: time_seconds={self.time_seconds} without a video, or a picture and its sound;"
+                " give them"
+            )
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class Target:
     """How many boxes must agree for full weight: a cell's weight is min(1, boxes there / consensus)."""
     labels: tuple[str, ...] = ()
     group: str | None = None
+    video: str | None = None
+    """The film of which this is one frame: such targets are averaged by film first, where a metric says so."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

@@ -40,6 +40,16 @@ def test_square_is_the_published_square() -> None:
     assert area[33:191, 33:191].all()
 
 
+def test_quadrants_are_four_squares_of_half_their_quadrant() -> None:
+    scores = prior("quadrants", TARGETS, STRICT).maps["left"].reshape(1, -1)
+    low, high = scores.min(), scores.max()
+    area = claimed((scores - low) / (high - low), "half_ge_and_level").reshape(224, 224)
+    assert area.sum() == 4 * 78 * 78
+    for top in (0, 112):
+        for left in (0, 112):
+            assert area[top + 17 : top + 95, left + 17 : left + 95].all()
+
+
 def test_gaussian_falls_off_from_the_middle() -> None:
     scores = prior("gaussian", TARGETS, STRICT).maps["left"]
     assert scores.max() == pytest.approx(1, abs=1e-3)

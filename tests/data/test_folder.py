@@ -60,6 +60,11 @@ def test_a_moment_of_a_film_with_its_own_sound(tmp_path: Path) -> None:
     assert (target.kind, target.boxes, target.mask) == ("silent", (), None)
 
 
+def test_a_picture_may_say_where_in_its_sound_it_stands(tmp_path: Path) -> None:
+    ((clip, _),) = read_folder(write(tmp_path, changed(time_seconds=1.5)))
+    assert (clip.image, clip.time_seconds) == (tmp_path / "images/one.png", 1.5)
+
+
 def test_only_the_split_asked_for(tmp_path: Path) -> None:
     write(tmp_path, ROW, changed(id="two", split="train"), changed(id="three", split=None))
     assert [clip.id for clip, _ in read_folder(tmp_path, split="train")] == ["two"]
@@ -99,7 +104,6 @@ def test_empty_lines_are_passed_over_and_lines_are_counted(tmp_path: Path) -> No
         ({"box_labels": ["dog", "cat"]}, "expected a label a box"),
         ({"time_seconds": "1"}, "expected time_seconds as a number, got '1'"),
         ({"image": 3}, "expected image as a file's name, got 3"),
-        ({"time_seconds": 1.0}, "time_seconds=1.0 without a video"),
         ({"audio": "audio/lost.wav"}, "expected all files that scenes.jsonl names, got none for audio/lost.wav; add"),
     ],
 )

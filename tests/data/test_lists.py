@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from soundspot.data.lists import read_ids, read_list
-from soundspot.types import UserError
+from soundspot.data.lists import read_clip_list, read_ids, read_list, write_ids
+from soundspot.types import Clip, Missing, Target, UserError
 
 
 def test_vggsounds_own_csv_gives_its_training_rows_with_labels(tmp_path: Path) -> None:
@@ -49,3 +49,28 @@ def test_what_is_no_list_is_refused(tmp_path: Path, name: str, content: bytes, s
 def test_a_missing_list_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"gone\.txt: expected a list of clip ids, got no such file; check the path"):
         read_ids(tmp_path / "gone.txt")
+
+
+def test_a_list_chooses_in_the_benchmarks_order_each_id_once(tmp_path: Path) -> None:
+    names = ("abcdefghijk_000032", "b.wav", "c", "d", "c")
+    pairs = [(Clip(name), Target(name, kind="silent")) for name in names]
+    (tmp_path / "some.txt").write_text("lost\nc\nb.wav\nabcdefghijk_32000_42000\n")
+    some = read_clip_list(tmp_path / "some.txt")
+    chosen, without = some.choose(pairs, [Missing("lost", "no boxes"), Missing("other", "no boxes")])
+    assert [clip.id for clip, _ in chosen] == ["abcdefghijk_000032", "b.wav", "c"]
+    assert [clip.clip_id for clip in without] == ["lost"]
+    assert some.provenance()["clip_list"] == "some.txt"
+    with pytest.raises(UserError, match=r"some\.txt: expected ids of the benchmark, got 'lost'"):
+        some.choose(pairs)
+
+
+def test_an_empty_list_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "none.txt").write_text("\n")
+    with pytest.raises(UserError, match="expected clip ids, got an empty list"):
+        read_clip_list(tmp_path / "none.txt")
+
+
+def test_written_ids_are_read_again(tmp_path: Path) -> None:
+    names = ["-Qowmc0P9ic_000034", "a, b", 'with "quotes"', "class/film_1"]
+    write_ids(tmp_path / "ids.txt", names)
+    assert read_ids(tmp_path / "ids.txt") == names

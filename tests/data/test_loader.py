@@ -14,7 +14,7 @@ from soundspot.media.audio import SPECTROGRAMS, fit_window, write_wav
 from soundspot.media.errors import MediaError
 from soundspot.media.image import read_image, resize, write_image
 from soundspot.media.video import FilmWriter
-from soundspot.types import Clip, Inputs
+from soundspot.types import Clip, Inputs, UserError
 
 INPUTS = Inputs(image_size=32, seconds=1.0)
 
@@ -55,6 +55,33 @@ def test_a_frame_window_lies_around_the_pictures_moment(tmp_path: Path) -> None:
     assert np.abs(late.samples).mean() > 0.2
     assert np.abs(early.samples).max() < 0.01
     assert late.image.mean() > early.image.mean() + 100
+
+
+def test_a_picture_stands_at_its_moment_of_a_sound_of_its_own(tmp_path: Path) -> None:
+    make_clip(tmp_path, "a")
+    steps = np.repeat(np.float32([0.1, 0.2, 0.3, 0.4]), 8000)
+    write_wav(tmp_path / "steps.wav", steps[None], 8000)
+    clip = Clip("a", image=tmp_path / "a.png", audio=tmp_path / "steps.wav", time_seconds=2.5)
+    around = replace(INPUTS, window="frame")
+    levels = {
+        moment: load_clip(replace(clip, time_seconds=moment), around).samples for moment in (0.0, 2.5, 3.0, 9.0, None)
+    }
+    for moment, level in ((0.0, 0.1), (2.5, 0.3), (9.0, 0.4)):
+        assert np.allclose(levels[moment], level, atol=1e-3), "a whole second, never over the sound's ends"
+    for moment, low, high in ((3.0, 0.3, 0.4), (None, 0.2, 0.3)):
+        assert np.allclose(levels[moment][[0, -1]], [low, high], atol=1e-3), "no moment: the sound's middle"
+    for window in ("centre", "first"):
+        plain, placed = (
+            load_clip(one, replace(INPUTS, window=window)) for one in (replace(clip, time_seconds=None), clip)
+        )
+        assert np.array_equal(plain.samples, placed.samples)
+
+
+def test_a_moment_needs_a_film_or_a_picture_with_a_sound(tmp_path: Path) -> None:
+    for media in ({}, {"image": tmp_path / "a.png"}, {"audio": tmp_path / "a.wav"}):
+        with pytest.raises(UserError, match=r"clip a: time_seconds=1\.0 without a video, or a picture and its sound"):
+            Clip("a", time_seconds=1.0, **media)
+    assert Clip("a", time_seconds=1.0, video=tmp_path / "a.mp4").time_seconds == 1.0
 
 
 def test_squash_and_crop_are_the_two_resize_rules(tmp_path: Path) -> None:

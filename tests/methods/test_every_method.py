@@ -154,6 +154,23 @@ def test_vectors_for_retrieval_have_length_1(name, make_batch):
             torch.testing.assert_close(vectors.norm(dim=1), torch.ones(3))
 
 
+@pytest.mark.parametrize("name", TRAINED)
+def test_every_space_has_vectors_of_its_own_and_the_first_is_embed(name, make_batch):
+    method, batch = small(name).eval(), make_batch(size=3)
+    with torch.no_grad():
+        given = {space: give(batch) for space, give in method.spaces().items()}
+        own = method.embed(batch)
+    assert given.keys() <= {"projected", "backbone"}
+    for made, expected in zip(next(iter(given.values())), own, strict=True):
+        torch.testing.assert_close(made, expected)
+    for image, sound in given.values():
+        assert image.shape == sound.shape
+        for vectors in (image, sound):
+            torch.testing.assert_close(vectors.norm(dim=1), torch.ones(3))
+    assert len(given) == 1 or given["projected"][0].shape != given["backbone"][0].shape or not torch.allclose(
+        given["projected"][0], given["backbone"][0])  # fmt: skip
+
+
 @pytest.mark.parametrize(("name", "stage"), STAGED)
 def test_the_loss_falls_on_a_made_set(name, stage, make_batch):
     torch.manual_seed(0)

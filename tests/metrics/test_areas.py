@@ -66,6 +66,19 @@ def test_adaptive_area_of_no_truth_is_half_of_the_picture() -> None:
     assert top_more_than(scores, np.array([4])).sum() == 3
 
 
+def test_share_of_the_maximum_and_level_are_strict() -> None:
+    scores = np.array([[0.0, 0.5, 0.6, 1.0], [0.0, 1.0, 1.2, 2.0]])
+    assert claimed(scores, "share_of_max", 0.5).tolist() == [[False, False, True, True]] * 2
+    assert claimed(scores, "level_gt", 0.5).tolist() == [[False, False, True, True], [False, True, True, True]]
+    assert claimed(scores, "level", 0.5)[0].tolist() == [False, True, True, True]
+
+
+def test_share_of_the_maximum_of_a_map_nowhere_positive_is_nothing() -> None:
+    scores = np.array([[0.0, 0.0], [-2.0, -1.0], [1.0, 1.0]])
+    for share in (0.0, 0.1, 0.5):
+        assert claimed(scores, "share_of_max", share).sum(axis=1).tolist() == [0, 0, 2]
+
+
 def test_unknown_rule_is_refused() -> None:
     with pytest.raises(ValueError, match="expected an area rule, got 'most'"):
         claimed(np.zeros((1, 4)), "most")  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soundspot.data.flickr import parse_xml
+from soundspot.data.sets.flickr import parse_xml
 from soundspot.metrics import boxes_to_weights, mask_to_weights, size_bin
 from soundspot.metrics.truth import area_average, box_edges
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from make_media import make_film, tone
 from soundspot.augment import PHOTOS, PICTURE_DRAWS, distort, spec_augment, time_shift
 from soundspot.data.loader import LoadedClip
 from soundspot.data.training import (
@@ -99,6 +100,42 @@ def test_a_random_frame_takes_its_own_sound_along_or_the_whole_clips(film: Path)
     assert len(first.samples) == 32000
     still = (decode((clip, None), INPUTS, draws) for draws in (late, early))
     assert np.array_equal(*(decoded.image for decoded in still))
+
+
+@pytest.mark.parametrize("frame", ["centre", "random"])
+@pytest.mark.parametrize("sound", ["aligned", "whole"])
+def test_each_sampling_of_films_with_a_sound_file_of_their_own(film: Path, tmp_path: Path, frame, sound) -> None:
+    write_wav(tmp_path / "steps.wav", np.repeat(np.float32([0.1, 0.2, 0.3, 0.4]), 8000)[None], 8000)
+    clip = Clip("f", video=film, audio=tmp_path / "steps.wav")
+    inputs = replace(INPUTS, train_frame=frame, train_sound=sound, window="first", seconds=0.5)
+    late = decode((clip, None), inputs, Draws(0.5, 0.5, 0.9, 0.9))
+    moment = 3.6 if frame == "random" else 2.0
+    shown = 6 * (moment * 10) * (255 / 240)
+    assert abs(late.image.mean() - shown) < 20, "the frame of that moment"
+    level = {"centre": 0.25, "random": 0.4}[frame] if sound == "aligned" else 0.1
+    assert np.abs(late.samples / 32767).mean() == pytest.approx(level, abs=0.01)
+
+
+def test_a_picture_of_known_moment_takes_that_sound_or_the_whole_clips(tmp_path: Path) -> None:
+    write_image(tmp_path / "p.png", np.full((40, 40, 3), 90, np.uint8))
+    write_wav(tmp_path / "steps.wav", np.repeat(np.float32([0.1, 0.2, 0.3, 0.4]), 8000)[None], 8000)
+    clip = Clip("p", image=tmp_path / "p.png", audio=tmp_path / "steps.wav", time_seconds=2.5)
+    for given, sound, level in (
+        (clip, "aligned", 0.3),
+        (clip, "whole", 0.1),
+        (replace(clip, time_seconds=None), "aligned", 0.1),
+    ):
+        for frame in ("centre", "random"):
+            inputs = replace(INPUTS, window="first", train_sound=sound, train_frame=frame)
+            decoded = decode((given, None), inputs, MIDDLE)
+            assert np.abs(decoded.samples / 32767).mean() == pytest.approx(level, abs=1e-3)
+
+
+def test_random_frames_are_drawn_from_the_picture_though_the_sound_goes_on(tmp_path: Path) -> None:
+    path = make_film(tmp_path / "long.mp4", num_frames=10, rate=5, samples=tone(300, 6.0, 8000), sample_rate=8000)
+    clips = TrainingSet([(Clip("f", video=path), None)], replace(INPUTS, train_frame="random"), seed=0)
+    drawn = [clips.decoded(0, Draws(0.5, 0.5, 0.9, moment)) for moment in (0.0, 0.5, 0.999)]
+    assert all(isinstance(each, Decoded) for each in drawn)
 
 
 def test_masks_come_from_the_target_its_boxes_or_not_at_all(tmp_path: Path) -> None:

@@ -4,6 +4,17 @@ from soundspot.benchmarks.priors import PRIORS, prior
 from soundspot.benchmarks.protocols import PROTOCOLS, Protocol
 from soundspot.benchmarks.result import Result, Value
 from soundspot.benchmarks.score import score
-from soundspot.benchmarks.table import BENCHMARKS, Benchmark
+from soundspot.benchmarks.table import BENCHMARKS, Benchmark, find_benchmark
 
-__all__ = ["BENCHMARKS", "PRIORS", "PROTOCOLS", "Benchmark", "Protocol", "Result", "Value", "prior", "score"]
+__all__ = [
+    "BENCHMARKS",
+    "PRIORS",
+    "PROTOCOLS",
+    "Benchmark",
+    "Protocol",
+    "Result",
+    "Value",
+    "find_benchmark",
+    "prior",
+    "score",
+]

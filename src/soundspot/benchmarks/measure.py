@@ -1,32 +1,31 @@
-"""Predictions against targets, clip by clip, in chunks of bounded memory: the protocol's steps in their order."""
+"""Predictions against targets, clip by clip: the protocol's steps in their order."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from soundspot.benchmarks.grid import Bools, Chunk, Floats, Truth, enlarged, in_chunks
 from soundspot.benchmarks.protocols import Protocol
 from soundspot.metrics.areas import claimed, top_exactly, top_more_than
-from soundspot.metrics.maps import confidence_max, confidence_top_quarter, enlarge, stretch
-from soundspot.metrics.overlap import ciou, pointing
-from soundspot.metrics.truth import boxes_to_weights, mask_to_weights
+from soundspot.metrics.maps import confidence_max, confidence_top_quarter, stretch
+from soundspot.metrics.overlap import ciou, count_true, pointing
 from soundspot.predictions import Predictions
-from soundspot.types import Target, UserError
+from soundspot.types import Target
 
-CHUNK = 32
-"""Targets at a time: what fits a cache, a chunk of 6 MB an array; larger ones take twice as long."""
-Floats = npt.NDArray[np.float32]
+DEVICE_CHUNK = 512
+"""Targets at a time on a GPU, which has room."""
 
 
 @dataclass(frozen=True)
 class Measured:
     """A value a target, in the targets' order; NaN where there is no map, and overlaps NaN where nothing is visible."""
 
-    present: npt.NDArray[np.bool_]
+    present: Bools
     ciou: npt.NDArray[np.float64]
     ciou_adaptive: npt.NDArray[np.float64]
     pointing: npt.NDArray[np.float64]
@@ -40,71 +39,74 @@ class Measured:
         return Measured(np.zeros(count, dtype=bool), *(np.full(count, np.nan) for _ in range(5)))
 
 
-def truth_weights(target: Target, protocol: Protocol) -> Floats:
-    """A target -> (grid, grid) weights 0..1; zero everywhere for a target whose source isn't visible."""
-    if target.kind != "visible":
-        return np.zeros((protocol.grid, protocol.grid), dtype=np.float32)
-    if target.mask is not None and (protocol.truth == "mask" or not target.boxes):
-        return mask_to_weights(_read_mask(target.mask), protocol.grid, protocol.mask_sampling)
-    return boxes_to_weights(target.boxes, protocol.grid, consensus=target.consensus, rounding=protocol.box_rounding)
+Kernel = Callable[[Predictions, Sequence[str], Bools, Truth], dict[str, npt.NDArray]]
+"""n clips, which are visible, (n, P) truth -> `confidence` (n,), and of the visible ones columns of Measured."""
 
 
-def _read_mask(mask: Path | npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    if not isinstance(mask, Path):
-        return mask
-    from soundspot.media.image import read_image
+def measure(
+    several: Sequence[Predictions],
+    targets: Sequence[Target],
+    protocol: Protocol,
+    *,
+    jobs: int | None = None,
+    device: str = "cpu",
+) -> list[Measured]:
+    """Every one of `several` predictions against the same targets; the truth is drawn once for all.
 
-    return np.asarray(read_image(mask).max(axis=2) > 0)
-
-
-def measure(several: Sequence[Predictions], targets: Sequence[Target], protocol: Protocol) -> list[Measured]:
-    """Every one of `several` predictions against the same targets; the truth is drawn once for all."""
+    On the processor by NumPy and `jobs` threads (all cores unless told), on another `device` by torch.
+    """
     results = [Measured.empty(len(targets)) for _ in several]
-    for start in range(0, len(targets), CHUNK):
-        chunk = targets[start : start + CHUNK]
-        truth = np.stack([truth_weights(target, protocol) for target in chunk]).reshape(len(chunk), -1)
+    kernel = _kernel(protocol, device)
+
+    def fill(chunk: Chunk, truth: Truth, start: int) -> None:
+        area = count_true(truth) if truth.dtype == np.bool_ else truth.sum(axis=1, dtype=np.float64)
         for predictions, measured in zip(several, results, strict=True):
-            measured.area[start : start + len(chunk)] = truth.sum(axis=1, dtype=np.float64)
-            _measure_chunk(predictions, chunk, truth, protocol, measured, start)
+            measured.area[start : start + len(chunk)] = area
+            _fill(kernel, predictions, chunk, truth, measured, start)
+
+    if device == "cpu":
+        in_chunks(targets, protocol, fill, jobs=jobs)
+    else:
+        in_chunks(targets, protocol, fill, size=DEVICE_CHUNK, jobs=1)
     return results
 
 
-def _measure_chunk(
-    predictions: Predictions, chunk: Sequence[Target], truth: Floats, protocol: Protocol, into: Measured, start: int
-) -> None:
+def _kernel(protocol: Protocol, device: str) -> Kernel:
+    if device == "cpu":
+        return partial(_with_numpy, protocol)
+    from soundspot.benchmarks.measure_torch import TorchMeasurer
+
+    return TorchMeasurer(protocol, device)
+
+
+def _fill(kernel: Kernel, predictions: Predictions, chunk: Chunk, truth: Truth, into: Measured, start: int) -> None:
     """Fill `into` from `start` on with what one chunk of targets gives."""
     here = np.array([row for row, target in enumerate(chunk) if target.clip_id in predictions.maps], dtype=np.int64)
     if not len(here):
         return
-    large = _enlarged(predictions, [chunk[row].clip_id for row in here], protocol)
+    visible = np.array([chunk[row].kind == "visible" for row in here])
+    ids = [chunk[row].clip_id for row in here]
+    columns = kernel(predictions, ids, visible, truth if len(here) == len(chunk) else truth[here])
     into.present[start + here] = True
-    into.confidence[start + here] = _confidence(large, predictions, protocol)
-    seen = np.array([chunk[row].kind == "visible" for row in here])
-    if not seen.any():
-        return
-    rows = here[seen]
-    scores = stretch(large[seen], protocol.stretch, predictions.score_range).reshape(len(rows), -1)
-    wanted = truth[rows]
-    into.ciou[start + rows] = ciou(claimed(scores, protocol.area, protocol.level), wanted)
-    into.ciou_adaptive[start + rows] = ciou(_adaptive(scores, wanted, protocol), wanted)
-    into.pointing[start + rows] = pointing(scores, wanted)
+    into.confidence[start + here] = columns.pop("confidence")
+    for name, values in columns.items():
+        getattr(into, name)[start + here[visible]] = values
 
 
-def _enlarged(predictions: Predictions, ids: Sequence[str], protocol: Protocol) -> Floats:
-    """The clips' maps on the protocol's grid, (n, grid, grid)."""
-    large = np.empty((len(ids), protocol.grid, protocol.grid), dtype=np.float32)
-    maps = [predictions.maps[clip_id] for clip_id in ids]
-    by_shape: dict[tuple[int, ...], list[int]] = {}
-    for row, scores in enumerate(maps):
-        if scores.ndim != 2:
-            raise UserError(
-                f"clip {ids[row]}: expected one map (h, w), got {scores.shape};"
-                " choose one class's map a clip before scoring"
-            )
-        by_shape.setdefault(scores.shape, []).append(row)
-    for rows in by_shape.values():
-        large[rows] = enlarge(np.stack([maps[row] for row in rows]), (protocol.grid, protocol.grid), protocol.enlarge)
-    return large
+def _with_numpy(
+    protocol: Protocol, predictions: Predictions, ids: Sequence[str], visible: Bools, truth: Truth
+) -> dict[str, npt.NDArray]:
+    large = enlarged(predictions, ids, protocol)
+    columns: dict[str, npt.NDArray] = {"confidence": _confidence(large, predictions, protocol)}
+    if visible.any():
+        every = visible.all()  # and then nothing need be copied
+        wanted = truth if every else truth[visible]
+        scores = stretch(large if every else large[visible], protocol.stretch, predictions.score_range)
+        scores = scores.reshape(len(wanted), -1)
+        columns["ciou"] = ciou(claimed(scores, protocol.area, protocol.level), wanted)
+        columns["ciou_adaptive"] = ciou(adaptive(scores, wanted, protocol), wanted)
+        columns["pointing"] = pointing(scores, wanted)
+    return columns
 
 
 def _confidence(large: Floats, predictions: Predictions, protocol: Protocol) -> npt.NDArray[np.float64]:
@@ -115,7 +117,7 @@ def _confidence(large: Floats, predictions: Predictions, protocol: Protocol) -> 
     return (raw - low) / (high - low)
 
 
-def _adaptive(scores: Floats, truth: Floats, protocol: Protocol) -> npt.NDArray[np.bool_]:
-    """Claims as many pixels as are true, half-agreed ones included."""
-    counts = np.count_nonzero(truth, axis=1)
+def adaptive(scores: Floats, truth: Truth, protocol: Protocol) -> Bools:
+    """(n, P), (n, P) -> bool (n, P): claims as many pixels as are true, half-agreed ones included."""
+    counts = count_true(truth > 0)
     return top_exactly(scores, counts) if protocol.adaptive == "exact" else top_more_than(scores, counts)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from soundspot.benchmarks.measure import truth_weights
+from soundspot.benchmarks.grid import truth_weights
 from soundspot.benchmarks.protocols import Protocol
 from soundspot.lookup import find
 from soundspot.metrics.truth import area_average
@@ -88,6 +88,19 @@ def _square(targets: Sequence[Target], protocol: Protocol, grid: tuple[int, int]
     return _same(targets, (inside - ring / (3 * protocol.grid)).astype(np.float32))
 
 
+def _quadrants(targets: Sequence[Target], protocol: Protocol, grid: tuple[int, int] | None) -> Mapping[str, Map]:
+    """A square in the middle of each quadrant, together half the picture: arXiv 2204.05156's for Music Synthesis.
+
+    The paper says "four boxes" in four quadrants "spanning 1/8 of the image"; each is taken to be an eighth, half of
+    its quadrant as `square` is of the picture (78 of 112 cells across). They fall off in rings as `square` does.
+    """
+    half = protocol.grid / 2
+    places = np.abs(np.arange(protocol.grid, dtype=np.float32) % half - np.float32((half - 1) / 2))
+    ring = np.maximum(places[:, None], places[None, :])
+    inside = ring < int(half * 0.5**0.5) // 2
+    return _same(targets, (inside - ring / (3 * half)).astype(np.float32))
+
+
 def _whole(targets: Sequence[Target], protocol: Protocol, grid: tuple[int, int] | None) -> Mapping[str, Map]:
     """All the same: the whole picture where a rule allows it."""
     return _same(targets, np.ones((protocol.grid, protocol.grid), dtype=np.float32))
@@ -117,6 +130,7 @@ PRIORS: dict[str, Callable[[Sequence[Target], Protocol, tuple[int, int] | None],
     "centre": _centre,
     "gaussian": _gaussian,
     "square": _square,
+    "quadrants": _quadrants,
     "whole": _whole,
     "oracle": _oracle,
 }

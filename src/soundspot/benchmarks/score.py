@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
+from soundspot.benchmarks.forms import FORMS
+from soundspot.benchmarks.grid import check_single
 from soundspot.benchmarks.measure import Measured, measure
 from soundspot.benchmarks.priors import prior
 from soundspot.benchmarks.protocols import PROTOCOLS, Protocol
-from soundspot.benchmarks.result import Record, Result
-from soundspot.benchmarks.summary import Counted, count, summarise
-from soundspot.data.check import defects
+from soundspot.benchmarks.result import Record, Result, Value
+from soundspot.benchmarks.summary import Counted, count, summarise, units_of
+from soundspot.data.check import defects, leaks
 from soundspot.lookup import find
-from soundspot.metrics.intervals import NUM_RANK_RESAMPLES, NUM_RESAMPLES, SEED
+from soundspot.metrics.intervals import NUM_RANK_RESAMPLES, NUM_RESAMPLES, SEED, Bootstrap
 from soundspot.metrics.overlap import size_bin
 from soundspot.predictions import Predictions
 from soundspot.types import Missing, Target, UserError
+
+Known = dict[str, float]
 
 
 def score(
@@ -28,35 +32,65 @@ def score(
     *,
     name: str = "",
     benchmark: str = "",
-    thresholds: Sequence[float] = (0.5, 0.75),
+    thresholds: Sequence[float] = (),
     without_truth: Sequence[Missing] = (),
     intervals: bool = True,
     beside: bool = True,
+    jobs: int | None = None,
+    device: str = "cpu",
+    train_ids: Mapping[str, Collection[str]] | None = None,
 ) -> Result:
-    """Score `predictions` on `targets`; the first of `thresholds` is also used by size.
+    """Score `predictions` on `targets`; the first of `thresholds` (the protocol's, if none) is also used by size.
 
     `without_truth` names clips that the benchmark lists but has no truth for: they count as listed. `beside` adds the
-    centre prior and the oracles. UserError if no target has a prediction, ids repeat, a map isn't (h, w), or the
-    protocol needs a score range that the predictions don't state.
+    centre prior and the oracles. `train_ids` are training lists by name: how many test clips each holds is recorded.
+    UserError if no target has a prediction, ids repeat, a map isn't (h, w), or the protocol needs a score range that
+    the predictions don't state.
     """
     rules = find(PROTOCOLS, protocol, "protocol") if isinstance(protocol, str) else protocol
+    at = thresholds or rules.thresholds
     _check(predictions, targets, rules)
+    bootstrap = Bootstrap(units_of(targets)) if intervals else None
+    summary: dict[str, Value] = {}
+    for form in rules.forms:
+        summary |= FORMS[form](predictions, targets, rules, bootstrap)
     others = _priors_beside(predictions, targets, rules) if beside else {}
-    measured, *rest = measure([predictions, *others.values()], targets, rules)
+    single = _one_map_each(predictions)
+    measured, *rest = measure([single, *others.values()], targets, rules, jobs=jobs, device=device)
     counted = count(measured, targets, rules)
-    known = {
-        label: summarise(count(other, targets, rules), rules, thresholds, intervals=False)
-        for label, other in zip(others, rest, strict=True)
-    }
+    if single is predictions:
+        summary = summarise(counted, rules, at, bootstrap) | summary
     return Result(
         name=name or predictions.provenance.get("method", "unnamed"),
         benchmark=benchmark,
         protocol=rules.name,
-        summary=summarise(counted, rules, thresholds, intervals=intervals),
+        summary=summary,
         records=_records(predictions, measured, counted),
-        provenance=_provenance(predictions, targets, rules, without_truth, intervals),
-        beside={label: {key: item.value for key, item in values.items()} for label, values in known.items()},
+        provenance={
+            **_provenance(predictions, targets, rules, without_truth, intervals),
+            "leaks": {
+                name: len(leaks(ids, [target.clip_id for target in targets])) for name, ids in (train_ids or {}).items()
+            },
+        },
+        beside={
+            label: _beside(others[label], count(other, targets, rules), rules, at)
+            for label, other in zip(others, rest, strict=True)
+        },
     )
+
+
+def _beside(predictions: Predictions, counted: Counted, protocol: Protocol, thresholds: Sequence[float]) -> Known:
+    values = summarise(counted, protocol, thresholds)
+    for form in protocol.forms:
+        values |= FORMS[form](predictions, counted.targets, protocol, None)
+    return {key: item.value for key, item in values.items()}
+
+
+def _one_map_each(predictions: Predictions) -> Predictions:
+    """Without maps by class, which only the class-aware form can measure."""
+    if any(scores.ndim == 3 for scores in predictions.maps.values()):
+        return Predictions({}, predictions.missing, predictions.provenance)
+    return predictions
 
 
 def _check(predictions: Predictions, targets: Sequence[Target], protocol: Protocol) -> None:
@@ -71,6 +105,10 @@ def _check(predictions: Predictions, targets: Sequence[Target], protocol: Protoc
         raise UserError(
             f"expected predictions for clips such as {ids[0]}, got {theirs}; give the predictions of this benchmark"
         )
+    if "classes" not in protocol.forms:
+        for clip_id in ids:
+            if clip_id in predictions.maps:
+                check_single(clip_id, predictions.maps[clip_id])
     if protocol.stretch == "range" and predictions.score_range is None:
         raise UserError(
             f"protocol {protocol.name}: expected score_low and score_high in the predictions' provenance, got none;"
@@ -96,7 +134,9 @@ def _records(predictions: Predictions, measured: Measured, counted: Counted) -> 
         {
             "clip_id": target.clip_id,
             "kind": target.kind,
-            "status": "scored" if measured.present[row] else f"missing: {_reason(predictions, target.clip_id)}",
+            "status": "scored"
+            if target.clip_id in predictions.maps
+            else f"missing: {_reason(predictions, target.clip_id)}",
             "ciou": _number(measured.ciou[row]),
             "ciou_adaptive": _number(measured.ciou_adaptive[row]),
             "pointing": _number(measured.pointing[row]),
@@ -104,8 +144,9 @@ def _records(predictions: Predictions, measured: Measured, counted: Counted) -> 
             "area": float(counted.area[row]),
             "size_bin": size_bin(counted.area[row]) if target.kind == "visible" else None,
             "group": target.group,
+            "unit": unit,
         }
-        for row, target in enumerate(counted.targets)
+        for row, (target, unit) in enumerate(zip(counted.targets, units_of(counted.targets), strict=True))
     ]
 
 
@@ -131,7 +172,8 @@ def _provenance(
         for target in targets
         if target.clip_id not in predictions.maps
     }
-    unit = "groups of clips" if any(target.group is not None for target in targets) else "clips"
+    unit = "films" if any(target.video for target in targets) else "clips"
+    unit = "groups of clips" if any(target.group for target in targets) else unit
     how = (
         f"95 %, percentile bootstrap over {unit}, {NUM_RESAMPLES} resamples ({NUM_RANK_RESAMPLES} for AP, F1, AUROC),"
         f" seed {SEED}"

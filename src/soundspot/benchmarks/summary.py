@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from soundspot.benchmarks.breakdown import detection_by_part
 from soundspot.benchmarks.measure import Measured
 from soundspot.benchmarks.protocols import Protocol
 from soundspot.benchmarks.result import Value
-from soundspot.metrics import detection
+from soundspot.metrics import detection, overlap
 from soundspot.metrics.intervals import Bootstrap
 from soundspot.metrics.overlap import SIZE_BINS, auc_shares, size_bin, successes
 from soundspot.types import Target
@@ -66,17 +67,40 @@ def count(measured: Measured, targets: Sequence[Target], protocol: Protocol) -> 
 
 
 def summarise(
-    counted: Counted, protocol: Protocol, thresholds: Sequence[float], *, intervals: bool = True
+    counted: Counted, protocol: Protocol, thresholds: Sequence[float], bootstrap: Bootstrap | None = None
 ) -> dict[str, Value]:
-    """All metrics that the targets allow; intervals resample clips, or groups where the targets have groups."""
-    units = [f"group {target.group}" if target.group is not None else target.clip_id for target in counted.targets]
-    bootstrap = Bootstrap(units) if intervals else None
+    """All metrics that the targets allow, those that are no breakdown with intervals if a bootstrap is given."""
     summary = _placed(counted, protocol, thresholds, bootstrap)
+    summary.update(_by_film(counted, protocol, thresholds[0]))
     summary.update(_interactive(counted, protocol, thresholds, bootstrap))
     summary.update(_by_size(counted, protocol, thresholds[0], bootstrap))
     if (counted.used & ~counted.visible).any():
         summary.update(_detected(counted, protocol, thresholds, bootstrap))
         summary.update(_verdicts(counted, bootstrap))
+        parts = (counted.used, counted.visible, counted.overlaps[""], counted.confidence, counted.area)
+        summary.update(detection_by_part(counted.targets, *parts, protocol, thresholds))
+    return summary
+
+
+def units_of(targets: Sequence[Target]) -> list[str]:
+    """What an interval draws whole: a film's frames, a picture's clips, else a clip by itself."""
+    return [
+        f"film {target.video}" if target.video else f"group {target.group}" if target.group else target.clip_id
+        for target in targets
+    ]
+
+
+def _by_film(counted: Counted, protocol: Protocol, threshold: float) -> dict[str, Value]:
+    """The success rates of films: each its frames' mean, so that long films don't count more."""
+    films = [target.video for target in counted.targets]
+    rows = [row for row in np.flatnonzero(counted.visible).tolist() if films[row] is not None]
+    if not rows:
+        return {}
+    summary = {}
+    for suffix, overlaps in counted.overlaps.items():
+        reached = successes(overlaps[rows], threshold, strictly=protocol.strictly)
+        by_film = overlap.by_film(reached, [str(films[row]) for row in rows])
+        summary[f"ciou{suffix}@{threshold:g}/by_film"] = Value(float(by_film.mean()), count=len(by_film))
     return summary
 
 
@@ -119,6 +143,8 @@ def _interactive(
     groups = [rows for rows in members.values() if len(rows) >= fewest]
     chosen = np.zeros(len(counted.targets), dtype=bool)
     chosen[[rows[0] for rows in groups]] = True
+    lone = np.zeros(len(counted.targets), dtype=bool)
+    lone[[rows[0] for rows in groups if len(rows) == 1]] = True
     summary: dict[str, Value] = {}
     for suffix, overlaps in counted.overlaps.items():
         worst = np.zeros(len(overlaps))
@@ -127,6 +153,9 @@ def _interactive(
         for threshold in thresholds:
             reached = successes(worst, threshold, strictly=protocol.strictly)
             summary[f"iiou{suffix}@{threshold:g}"] = _mean(reached, chosen, bootstrap)
+            if lone.any():  # a group of one asks no more than cIoU does: seen apart, it flatters nobody
+                summary[f"iiou{suffix}@{threshold:g}/several"] = _mean(reached, chosen & ~lone, bootstrap)
+                summary[f"iiou{suffix}@{threshold:g}/single"] = _mean(reached, lone, bootstrap)
         summary[f"iauc{suffix}"] = _mean(auc_shares(worst, strictly=protocol.strictly), chosen, bootstrap)
     return summary
 

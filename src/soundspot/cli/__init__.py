@@ -12,7 +12,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from soundspot import __version__
-from soundspot.cli import media, scoring, training
+from soundspot.cli import data, media, results, retrieval, scoring, training
+from soundspot.cli.samples import samples_app
 from soundspot.types import UserError
 
 app = typer.Typer(
@@ -25,23 +26,33 @@ app = typer.Typer(
 weights_app = typer.Typer(
     help="The encoders of the default localizer: package files, by exact version and sha256.", no_args_is_help=True
 )
+annotations_app = typer.Typer(
+    help="Annotation files of the benchmarks: from their authors, by exact sha256.", no_args_is_help=True
+)
 VERBS: tuple[Callable[..., None], ...] = (
     media.localize,
-    media.samples,
     training.train,
     training.neighbours,
     training.calibrate,
     scoring.predict,
-    scoring.score,
-    scoring.check,
+    results.score,
+    results.report,
+    data.check,
+    data.extract,
     training.convert,
     scoring.fuse,
+    retrieval.embed,
+    retrieval.retrieve,
 )
 """In the order of --help."""
 for verb in VERBS:
     app.command()(verb)
 app.command("list")(scoring.list_)
+app.add_typer(samples_app, name="samples")
 app.add_typer(weights_app, name="weights")
+app.add_typer(annotations_app, name="annotations")
+annotations_app.command("fetch")(data.annotations_fetch)
+annotations_app.command("list")(data.annotations_list)
 weights_app.command("fetch")(training.weights_fetch)
 weights_app.command("list")(training.weights_list)
 

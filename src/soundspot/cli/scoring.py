@@ -1,8 +1,7 @@
-"""Verbs that make predictions, score them, and look at data."""
+"""Verbs that make predictions and score them."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,30 +10,39 @@ import typer
 from soundspot.cli.words import (
     Annotations,
     Device,
+    Ids,
     Json,
+    Negatives,
     Root,
     Split,
-    console_of,
+    chosen_of,
     options_of,
-    pairs_of,
     print_rows,
+    videos_of,
 )
-from soundspot.lookup import find, unknown
+from soundspot.types import UserError
 
 
 def predict(
     weights: Annotated[str, typer.Argument(help="'default', or a weights file.")],
-    benchmark: Annotated[str, typer.Argument(help="A name of `soundspot list benchmarks`.")],
+    benchmark: Annotated[
+        str, typer.Argument(help="A name of `soundspot list benchmarks`, or 'videos' for a folder of films.")
+    ],
     out: Annotated[Path, typer.Option(help="The predictions file to write.")],
     root: Root = None,
     annotations: Annotations = None,
     split: Split = None,
+    negatives: Negatives = None,
+    ids: Ids = None,
     batch_size: int = 16,
     wrong_sound: Annotated[
         bool, typer.Option(help="Control: give every visible clip a sound of another class.")
     ] = False,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="option=value of the method, in place of its own.")
+    ] = None,
+    every: Annotated[
+        float | None, typer.Option(help="Of videos: a clip each so many seconds; each film's middle, if none.")
     ] = None,
     resume: Annotated[bool, typer.Option(help="Go on with what an interrupted run left at --out.")] = False,
     device: Device = "cpu",
@@ -44,76 +52,26 @@ def predict(
     from soundspot.predict import replace_sounds
     from soundspot.weights import find_weights, load
 
-    pairs = pairs_of(benchmark, annotations, root, split)
-    clips = [clip for clip, _ in pairs]
-    if wrong_sound:
-        clips = replace_sounds([clip for clip, target in pairs if target.kind == "visible"])
+    asked: dict[str, str] = {}
+    if benchmark == "videos":
+        others = {
+            "--annotations": annotations,
+            "--split": split,
+            "--negatives": negatives,
+            "--ids": ids,
+            "--wrong-sound": wrong_sound,
+        }
+        clips = videos_of(root, every, others)
+    elif every is not None:
+        raise UserError(f"{benchmark}: expected no --every, got {every}; a benchmark names its moments itself")
+    else:
+        pairs, _, asked = chosen_of(benchmark, annotations, root, split, ids, negatives)
+        clips = [clip for clip, target in pairs if target.kind == "visible" or not wrong_sound]
+        clips = replace_sounds(clips) if wrong_sound else clips
+        asked |= {"sounds": "of another class"} if wrong_sound else {}
     method = load(find_weights(weights), device=device, options=options_of(settings or []))
-    made = run(method, clips, batch_size=batch_size, device=device, path=out, resume=resume)
+    made = run(method, clips, batch_size=batch_size, device=device, path=out, resume=resume, asked=asked)
     print(f"{out}\t{len(made.maps)} of {len(clips)} clips, {len(made.missing)} missing")
-
-
-def score(
-    predictions: Annotated[
-        list[str], typer.Argument(help="Predictions files, or priors: centre, square, whole, oracle, ...")
-    ],
-    benchmark: Annotated[str, typer.Option(help="A name of `soundspot list benchmarks`.")] = "samples",
-    annotations: Annotations = None,
-    root: Root = None,
-    protocol: Annotated[
-        str | None, typer.Option(help="A name of `soundspot list protocols`; the benchmark's own, if none.")
-    ] = None,
-    split: Split = None,
-    as_json: Json = False,
-) -> None:
-    """Score maps under a named protocol, beside the floors that never hear, the ceiling and the published rows."""
-    from soundspot.benchmarks import BENCHMARKS, PRIORS, PROTOCOLS, prior
-    from soundspot.benchmarks import score as run
-    from soundspot.benchmarks.report import notes, rich_tables
-    from soundspot.predictions import Predictions
-
-    found = find(BENCHMARKS, benchmark, "benchmark")
-    rules = find(PROTOCOLS, protocol or found.protocol, "protocol")
-    targets = [target for _, target in pairs_of(benchmark, annotations, root, split)]
-    place = annotations or root
-    without_truth = found.missing(place) if place is not None else []
-    results = []
-    for name in predictions:
-        is_file = Path(name).is_file()
-        if not is_file and "." not in name and name not in PRIORS:
-            raise unknown(PRIORS, name, "prior")
-        maps = Predictions.load(Path(name)) if is_file or name not in PRIORS else prior(name, targets, rules)
-        label = Path(name).stem if is_file else name
-        results.append(run(maps, targets, rules, name=label, benchmark=benchmark, without_truth=without_truth))
-    if as_json:
-        texts = [json.loads(result.to_json(records=False)) for result in results]
-        print(json.dumps(texts[0] if len(texts) == 1 else texts, indent=1))
-        return
-    console = console_of()
-    for table in rich_tables(results):
-        console.print(table)
-    for note in notes(results):
-        console.print(note, style="dim", markup=False)
-
-
-def check(
-    benchmark: Annotated[str, typer.Argument(help="A name of `soundspot list benchmarks`.")],
-    root: Annotated[Path, typer.Argument(help="Folder of its media.")],
-    annotations: Annotations = None,
-    train_ids: Annotated[Path | None, typer.Option(help="A training list, to look for test clips in.")] = None,
-) -> None:
-    """Is a data set what it should be: found, missing, unreadable, badly boxed, leaked. Exit 1 if anything is wrong."""
-    from soundspot.benchmarks import BENCHMARKS
-    from soundspot.data.check import check as run
-    from soundspot.data.lists import read_ids
-
-    found = find(BENCHMARKS, benchmark, "benchmark")
-    place = annotations or root
-    ids = read_ids(train_ids) if train_ids else ()
-    report = run(found.load(place, root), train_ids=ids, without_truth=found.missing(place))
-    print("\n".join(report.lines()))
-    if not report.fine:
-        raise typer.Exit(1)
 
 
 def fuse(

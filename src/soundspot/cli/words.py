@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from soundspot.lookup import find
 from soundspot.types import UserError
 
 if TYPE_CHECKING:  # `soundspot --help` must not import torch
-    from soundspot.types import Clip, Target
+    from soundspot.types import Clip, Missing, Target
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Root = Annotated[Path | None, typer.Option(help="Folder of the data set's media.")]
 Annotations = Annotated[Path | None, typer.Option(help="The benchmark's annotation file or folder.")]
+Negatives = Annotated[
+    Path | None, typer.Option(help="Table of clips without a visible source, as `samples negatives` writes, to add.")
+]
+Ids = Annotated[Path | None, typer.Option(help="A list of ids, as `check --clean` writes: only these clips.")]
 Split = Annotated[str | None, typer.Option(help="Of a folder with splits: the one to use.")]
 
 
@@ -39,23 +43,57 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...", callback=_us
 
 
 def pairs_of(
-    benchmark: str, annotations: Path | None, root: Path | None, split: str | None
+    benchmark: str, annotations: Path | None, root: Path | None, split: str | None, negatives: Path | None = None
 ) -> list[tuple[Clip, Target]]:
-    """A benchmark's clips and truths, from where the user says they lie."""
-    from soundspot.benchmarks import BENCHMARKS
+    """A benchmark's clips and truths, from where the user says they lie; those of a table of `negatives` after them."""
+    from soundspot.benchmarks import find_benchmark
     from soundspot.data.folder import read_folder
+    from soundspot.data.sets.extended import read_extended
 
-    found = find(BENCHMARKS, benchmark, "benchmark")
+    found = find_benchmark(benchmark)
     place = annotations or root
     if place is None:
         raise UserError(
             f"{benchmark}: expected {found.needs}, got nowhere to look; give --annotations (and --root for media)"
         )
-    if split is None:
-        return found.load(place, root)
-    if benchmark != "samples":
+    if split is not None and benchmark != "samples":
         raise UserError(f"{benchmark}: expected no --split, got {split!r}; only folders of samples have splits")
-    return read_folder(root or place, split=split)
+    pairs = found.load(place, root) if split is None else read_folder(root or place, split=split)
+    return pairs if negatives is None else read_extended(pairs, negatives)
+
+
+def chosen_of(
+    benchmark: str,
+    annotations: Path | None,
+    root: Path | None,
+    split: str | None,
+    ids: Path | None,
+    negatives: Path | None = None,
+) -> tuple[list[tuple[Clip, Target]], list[Missing], dict[str, str]]:
+    """As `pairs_of`, what the benchmark lists without truth, and what a result says of the list `ids` that chose."""
+    from soundspot.benchmarks import find_benchmark
+    from soundspot.data.lists import read_clip_list
+
+    pairs = pairs_of(benchmark, annotations, root, split, negatives)
+    place = annotations or root
+    assert place is not None  # or pairs_of had stopped
+    without_truth = find_benchmark(benchmark).missing(place)
+    if ids is None:
+        return pairs, without_truth, {}
+    clip_list = read_clip_list(ids)
+    return *clip_list.choose(pairs, without_truth), clip_list.provenance()
+
+
+def videos_of(root: Path | None, every_seconds: float | None, others: Mapping[str, object]) -> list[Clip]:
+    """The clips of the set `videos`, which takes none of the `others`, words of benchmarks by name."""
+    from soundspot.data.sets.videos import read_videos
+
+    for word, value in others.items():
+        if value:
+            raise UserError(f"videos: expected no {word}, got {value}; a folder of films has nothing of the kind")
+    if root is None:
+        raise UserError("videos: expected a folder of films, got nowhere to look; give --root")
+    return read_videos(root, every_seconds=every_seconds)
 
 
 def options_of(settings: list[str]) -> dict[str, Any]:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import re
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
+
+from soundspot.data.lists import same_id
+from soundspot.train.logs import Bar
 from soundspot.types import Clip, Missing, Target
 
-_MILLISECONDS = re.compile(r"(?P<video>.{11})_(?P<start>\d+)_(?P<end>\d+)")
+MOST_JOBS = 8
+"""Threads unless told: more only wait for the disk."""
 _TOO_LARGE = 1e6  # an integer cast of "not a number" gives such coordinates
 
 
@@ -34,6 +42,8 @@ class Report:
     defects: list[Defect]
     leaks: list[str]
     without_truth: list[Missing]
+    clean: list[str]
+    """Ids that are there, readable, with a usable truth, not in the training list; of copies the first. Each once."""
 
     @property
     def fine(self) -> bool:
@@ -46,7 +56,8 @@ class Report:
         for what in ("missing", "unreadable", "duplicates", "defects", "without_truth"):
             items: list[Missing | Defect] = getattr(self, what)
             rows.append(_line(what.replace("_", " "), [_named(item) for item in items], show))
-        return [*rows, _line("test clips in the training list", self.leaks, show)]
+        rows.append(_line("test clips in the training list", self.leaks, show))
+        return [*rows, f"clean: {len(self.clean)} of {self.listed}"]
 
 
 def _named(item: Missing | Defect) -> str:
@@ -65,11 +76,13 @@ def defects(targets: Iterable[Target]) -> list[Defect]:
         bad = [(box, problem) for box in target.boxes if (problem := _problem(box)) is not None]
         found += [Defect(target.clip_id, f"{problem}: {_shown(box)}") for box, problem in bad]
         empty = sum(problem in (_NOTHING, _OVERFLOW) for _, problem in bad)
-        if target.kind == "visible" and target.mask is None and empty == len(target.boxes):
+        unmasked = target.mask is None or (isinstance(target.mask, np.ndarray) and not target.mask.any())
+        if target.kind == "visible" and unmasked and empty == len(target.boxes):
             found.append(Defect(target.clip_id, NO_TRUTH))
     return found
 
 
+NO_MASK = "mask marks nothing: the clip can't be got right"
 NO_TRUTH = "no usable box: the clip can't be got right"
 _NOTHING = "box covers nothing"
 _OVERFLOW = "box with an overflowed coordinate"
@@ -95,41 +108,47 @@ def leaks(train_ids: Iterable[str], test_ids: Iterable[str]) -> list[str]:
     return [clip_id for clip_id in test_ids if same_id(clip_id) in trained]
 
 
-def same_id(clip_id: str) -> str:
-    """A VGGSound id in milliseconds as one in seconds; any other id as it is.
-
-    >>> same_id("zpWuikVorYg_32000_42000")
-    'zpWuikVorYg_000032'
-    """
-    spelled = _MILLISECONDS.fullmatch(clip_id)
-    if spelled is None or int(spelled["end"]) - int(spelled["start"]) != 10_000:
-        return clip_id
-    return f"{spelled['video']}_{int(spelled['start']) // 1000:06d}"
-
-
 def check(
     pairs: Sequence[tuple[Clip, Target]],
     *,
     train_ids: Iterable[str] = (),
     without_truth: Sequence[Missing] = (),
     read: bool = True,
+    decode: bool = False,
+    jobs: int | None = None,
+    progress: bool = False,
 ) -> Report:
-    """Look at every clip's files and truth; `read` decodes pictures and opens sounds, else they only must be there."""
-    missing = [Missing(clip.id, reason) for clip, _ in pairs if (reason := _absent(clip)) is not None]
-    absent = {clip.clip_id for clip in missing}
-    present = [clip for clip, _ in pairs if clip.id not in absent] if read else []
-    unreadable = [Missing(clip.id, reason) for clip in present if (reason := _unreadable(clip)) is not None]
-    broken = {clip.clip_id for clip in unreadable}
+    """Look at every clip's files and truth, `jobs` at a time (None: as many as cores, at most 8).
+
+    `read` decodes pictures, masks, and the middle of sounds and films; without it files only must be there. `decode`
+    decodes films and sounds whole, so that every cut and damaged one is found.
+    """
+    with ThreadPoolExecutor(jobs or min(MOST_JOBS, os.cpu_count() or 1)) as pool:
+        looks = []
+        with Bar("check", len(pairs), shown=progress) as bar:
+            for look in pool.map(lambda pair: _look(pair[0], pair[1], read, decode), pairs):
+                looks.append(look)
+                bar.advance()
+        fine = [pair for pair, look in zip(pairs, looks, strict=True) if look.absent is None and look.broken is None]
+        copies = _same_pictures(fine, pool) if read else []
     ids = [clip.id for clip, _ in pairs]
+    missing = [Missing(name, look.absent) for name, look in zip(ids, looks, strict=True) if look.absent is not None]
+    unreadable = [Missing(name, look.broken) for name, look in zip(ids, looks, strict=True) if look.broken is not None]
+    empty = [Defect(name, NO_MASK) for name, look in zip(ids, looks, strict=True) if look.empty_mask]
+    wrong = defects(target for _, target in pairs) + empty
+    leaked = leaks(train_ids, dict.fromkeys(ids))
+    unusable = {defect.clip_id for defect in wrong if defect.what in (NO_TRUTH, NO_MASK)} | set(leaked)
+    unusable |= {clip.clip_id for clip in (*missing, *unreadable, *copies)}
     return Report(
         listed=len(pairs) + len(without_truth),
         found=len(pairs) - len(missing) - len(unreadable),
         missing=missing,
         unreadable=unreadable,
-        duplicates=_repeated(ids) + _same_pictures([clip for clip in present if clip.id not in broken]),
-        defects=defects(target for _, target in pairs),
-        leaks=leaks(train_ids, dict.fromkeys(ids)),
+        duplicates=_repeated(ids) + copies,
+        defects=wrong,
+        leaks=leaked,
         without_truth=list(without_truth),
+        clean=[name for name in dict.fromkeys(ids) if name not in unusable],
     )
 
 
@@ -137,39 +156,84 @@ def _repeated(ids: Iterable[str]) -> list[Missing]:
     return [Missing(clip_id, f"listed {times} times") for clip_id, times in Counter(ids).items() if times > 1]
 
 
-def _same_pictures(clips: Iterable[Clip]) -> list[Missing]:
-    """Clips whose picture is byte for byte another's, though not the same file nor of the same group."""
-    first: dict[str, Clip] = {}
-    same: list[Missing] = []
-    for clip in clips:
-        if clip.image is None:
-            continue
-        other = first.setdefault(hashlib.sha256(clip.image.read_bytes()).hexdigest(), clip)
-        if other.image != clip.image and (clip.group is None or clip.group != other.group):
-            same.append(Missing(clip.id, f"the same picture as {other.id}"))
-    return same
+class _Look(NamedTuple):
+    """What is wrong with a clip's files."""
+
+    absent: str | None
+    broken: str | None
+    empty_mask: bool = False
 
 
-def _absent(clip: Clip) -> str | None:
+def _look(clip: Clip, target: Target, read: bool, decode: bool) -> _Look:
+    from soundspot.media.errors import MediaError
+
+    absent = _absent(clip, target)
+    if absent is not None or not read:
+        return _Look(absent, None)
+    try:
+        _read(clip, decode)
+        return _Look(None, None, _is_empty(target))
+    except MediaError as error:
+        return _Look(None, str(error))
+
+
+def _absent(clip: Clip, target: Target) -> str | None:
     """Which of the clip's files isn't there, or None."""
     files = [path for path in (clip.image, clip.video, clip.audio) if path is not None]
     if not files:
         return "no media named: give the folder that holds them"
+    files += [path for path in (target.mask, target.objects) if isinstance(path, Path)]
     return next((f"no file {path}" for path in files if not path.is_file()), None)
 
 
-def _unreadable(clip: Clip) -> str | None:
-    """Why the clip's picture or sound can't be opened, or None."""
-    from soundspot.media.errors import MediaError
+def _read(clip: Clip, decode: bool) -> None:
+    """MediaError for what can't be opened or is cut off."""
     from soundspot.media.image import read_image
-    from soundspot.media.video import probe
+    from soundspot.media.whole import check_film, check_sound
 
-    try:
-        if clip.image is not None:
-            read_image(clip.image)
-        for path in (clip.video, clip.audio):
-            if path is not None and not probe(path).has_sound and path == (clip.audio or clip.video):
-                return f"{path}: no sound in it"
-    except MediaError as error:
-        return str(error)
-    return None
+    if clip.image is not None:
+        read_image(clip.image)
+    if clip.video is not None:
+        check_film(clip.video, clip.time_seconds, whole=decode)
+    sound = clip.audio or clip.video
+    if sound is not None:
+        check_sound(sound, whole=decode)
+
+
+def _is_empty(target: Target) -> bool:
+    """Whether the mask's file, read as scoring reads it, is a visible source's only truth and marks nothing."""
+    from soundspot.media.image import read_image
+
+    pictures = {path: read_image(path) for path in (target.mask, target.objects) if isinstance(path, Path)}
+    if not isinstance(target.mask, Path) or target.kind != "visible" or target.boxes:
+        return False
+    return not pictures[target.mask].any()
+
+
+def _same_pictures(pairs: Sequence[tuple[Clip, Target]], pool: Executor) -> list[Missing]:
+    """Clips whose picture or film is byte for byte another's, though not the same file, group or film."""
+    files = {path for clip, _ in pairs if (path := _picture(clip)) is not None}
+    sizes = {path: path.stat().st_size for path in files}
+    common = Counter(sizes.values())
+    suspects = [path for path, size in sizes.items() if common[size] > 1]  # no need to read the others
+    digests = dict(zip(suspects, pool.map(_digest, suspects), strict=True))
+    first: dict[str, tuple[Clip, Target]] = {}
+    same: list[Missing] = []
+    for clip, target in pairs:
+        path = _picture(clip)
+        if path in digests:
+            other, others = first.setdefault(digests[path], (clip, target))
+            grouped = clip.group is not None and clip.group == other.group
+            one_film = target.video is not None and target.video == others.video
+            if _picture(other) != path and not grouped and not one_film:
+                same.append(Missing(clip.id, f"the same picture as {other.id}"))
+    return same
+
+
+def _picture(clip: Clip) -> Path | None:
+    return clip.image or clip.video
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,15 +3,87 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from soundspot.types import UserError
+from soundspot.media.files import written_aside
+from soundspot.types import Clip, Missing, Target, UserError
 
 _MEDIA_ENDING = re.compile(r"\.(jpg|png|mp4|wav)$")
+_SOUND_AND_FILM = re.compile(r"(?P<id>\S+)\.flac (?P=id)\.mp4")
+"""A line of DSOL's and CSOL's lists."""
+_MILLISECONDS = re.compile(r"(?P<video>.{11})_(?P<start>\d+)_(?P<end>\d+)")
 ID_KEYS = ("file", "id")
 """Where entries of a JSON list keep their id."""
+
+
+@dataclass(frozen=True)
+class ClipList:
+    """A user's choice among a data set's clips, and what names it in a result."""
+
+    name: str
+    sha256: str
+    ids: tuple[str, ...]
+
+    def provenance(self) -> dict[str, str]:
+        """What a result says of it."""
+        return {"clip_list": self.name, "clip_list_sha256": self.sha256}
+
+    def choose(
+        self, pairs: Sequence[tuple[Clip, Target]], without_truth: Sequence[Missing] = ()
+    ) -> tuple[list[tuple[Clip, Target]], list[Missing]]:
+        """The listed clips and the listed ones without truth, in the benchmark's order, each id once.
+
+        UserError naming the first listed id that is neither. Both VGGSound spellings of an id are the same clip.
+        """
+        wanted = {_key(clip_id) for clip_id in self.ids}
+        there = {_key(clip.id) for clip, _ in pairs} | {_key(clip.clip_id) for clip in without_truth}
+        strange = next((clip_id for clip_id in self.ids if _key(clip_id) not in there), None)
+        if strange is not None:
+            raise UserError(
+                f"{self.name}: expected ids of the benchmark, got {strange!r}, which it does not have; remove it, or"
+                " name the list's own benchmark"
+            )
+        chosen: dict[str, tuple[Clip, Target]] = {}
+        for clip, target in pairs:
+            if _key(clip.id) in wanted:
+                chosen.setdefault(clip.id, (clip, target))
+        return list(chosen.values()), [clip for clip in without_truth if _key(clip.clip_id) in wanted]
+
+
+def read_clip_list(path: Path) -> ClipList:
+    """The list of a file, in any form that `read_list` takes."""
+    ids = tuple(read_ids(path))
+    if not ids:
+        raise UserError(f"{path}: expected clip ids, got an empty list; write some")
+    return ClipList(path.name, hashlib.sha256(path.read_bytes()).hexdigest(), ids)
+
+
+def write_ids(path: Path, ids: Iterable[str]) -> None:
+    """One id a line without a header, as `read_ids` reads it; aside, then moved."""
+    with written_aside(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([clip_id] for clip_id in ids)
+
+
+def same_id(clip_id: str) -> str:
+    """A VGGSound id in milliseconds as one in seconds; any other id as it is.
+
+    >>> same_id("zpWuikVorYg_32000_42000")
+    'zpWuikVorYg_000032'
+    """
+    spelled = _MILLISECONDS.fullmatch(clip_id)
+    if spelled is None or int(spelled["end"]) - int(spelled["start"]) != 10_000:
+        return clip_id
+    return f"{spelled['video']}_{int(spelled['start']) // 1000:06d}"
+
+
+def _key(clip_id: str) -> str:
+    """What an id and its spellings in lists have in common."""
+    return same_id(_MEDIA_ENDING.sub("", clip_id.strip()))
 
 
 def read_ids(path: Path) -> list[str]:
@@ -39,7 +111,7 @@ def _read_table(path: Path) -> list[tuple[str, tuple[str, ...]]]:
         rows = [row for row in csv.reader(file) if row and row[0].strip()]
     if rows and len(rows[0]) == 4 and all(row[-1] in ("train", "test") and row[1].isdigit() for row in rows):
         return [(f"{row[0]}_{int(row[1]):06d}", (row[2],)) for row in rows if row[-1] == "train"]
-    return [(row[0].strip(), ()) for row in rows]
+    return [(_SOUND_AND_FILM.sub(r"\g<id>", row[0].strip()), ()) for row in rows]
 
 
 def _read_json(path: Path) -> list[tuple[str, tuple[str, ...]]]:

@@ -76,7 +76,8 @@ def sound_path(clip: Clip) -> Path:
 def read_sound(clip: Clip, inputs: Inputs, time_seconds: float | None) -> tuple[npt.NDArray[np.float32], int]:
     """The window of the clip's sound that the Inputs ask for: float32 (N,) mono and its rate.
 
-    Only the window is decoded. `time_seconds` is the picture's moment, which the window `frame` is laid around.
+    Only the window is decoded. `time_seconds` is the picture's moment, which the window `frame` is laid around: not
+    over the sound's ends, and around its middle if no moment is known.
     """
     path = sound_path(clip)
     start = 0.0

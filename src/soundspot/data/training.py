@@ -20,8 +20,8 @@ from soundspot.data.loader import LoadedClip, Stack, load_clip, read_picture, re
 from soundspot.data.mining import MODALITIES, Neighbours
 from soundspot.lookup import find
 from soundspot.media.errors import MediaError
-from soundspot.media.image import read_image, resize
-from soundspot.media.video import probe
+from soundspot.media.image import read_mask, resize
+from soundspot.media.video import picture_seconds
 from soundspot.types import NUM_DRAWS, Clip, Inputs, Missing, Target, UserError
 
 Pixels = npt.NDArray[np.uint8]
@@ -73,15 +73,15 @@ class Decoded:
 def decode(pair: Pair, inputs: Inputs, draws: Draws, areas: Collection[str] = ()) -> Decoded:
     """Read a training clip: its frame by `train_frame`, its sound by `train_sound`; raises MediaError.
 
-    aligned: of a video, the window around the frame that was drawn; whole, or a still picture: the window of the
-    evaluation rule, whichever frame was drawn.
+    aligned: the window around the frame that was drawn, or around the picture's own moment; whole, or a picture of
+    unknown moment: the window of the evaluation rule, whichever frame was drawn.
     """
     clip, target = pair
     time = clip.time_seconds
     if clip.video is not None and inputs.train_frame == "random":
-        time = draws.moment * (probe(clip.video).duration_seconds or 0.0)
+        time = draws.moment * picture_seconds(clip.video)  # the sound may go on after the last frame
     sound_inputs = inputs
-    if clip.video is not None and inputs.train_sound == "aligned":
+    if (clip.video is not None or time is not None) and inputs.train_sound == "aligned":
         sound_inputs = replace(inputs, window="frame")
     samples, sample_rate = read_sound(clip, sound_inputs, time)
     picture = read_picture(clip, time)
@@ -104,7 +104,7 @@ def true_area(clip: Clip, target: Target | None, size: tuple[int, int]) -> Pixel
     Raises MediaError for a visible source of which neither is known.
     """
     if target is not None and target.mask is not None:
-        mask = read_image(target.mask).max(axis=2) > 0 if isinstance(target.mask, Path) else target.mask
+        mask = read_mask(target.mask) if isinstance(target.mask, Path) else target.mask
         picture = Image.fromarray(mask.astype(np.uint8) * 255)
         return np.asarray(picture.resize((size[1], size[0]), Image.Resampling.BILINEAR))
     if target is None or (target.kind == "visible" and not target.boxes):

@@ -7,10 +7,8 @@ waveform's device, without padding: frames that don't fit whole are left out.
 from __future__ import annotations
 
 import math
-import wave
 from collections.abc import Callable
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -20,7 +18,7 @@ from torch import Tensor
 
 from soundspot.lookup import unknown
 from soundspot.media.errors import MediaError
-from soundspot.media.files import written_aside
+from soundspot.media.sound import write_wav as write_wav  # it needs no torch, but is looked for here
 from soundspot.types import UserError
 
 Spectrogram = Callable[[Tensor, int], Tensor]
@@ -172,20 +170,6 @@ def stereo_balance(samples: npt.NDArray[Any]) -> float:
         raise UserError(f"expected stereo samples (2, N), got {samples.shape}; read the sound with layout='stereo'")
     left, right = np.square(samples, dtype=np.float64).sum(axis=1)
     return float((right - left) / (right + left)) if right + left > 0 else 0.0
-
-
-def write_wav(path: Path | str, samples: npt.NDArray[Any], sample_rate: int) -> None:
-    """Write (C, N) or (N,) float samples as 16-bit PCM, aside and then moved; beyond full scale they are clipped."""
-    path = Path(path)
-    rows = np.atleast_2d(samples)
-    if rows.ndim != 2 or not np.isfinite(rows).all():
-        raise UserError(f"{path}: expected finite samples (C, N) or (N,), got shape {samples.shape}; check the sound")
-    pcm = np.clip(np.round(rows.T * 32768.0), -32768, 32767).astype("<i2")
-    with written_aside(path) as aside, wave.open(str(aside), "wb") as file:
-        file.setnchannels(rows.shape[0])
-        file.setsampwidth(2)
-        file.setframerate(sample_rate)
-        file.writeframes(pcm.tobytes())
 
 
 def _frames(waveform: Tensor, size: int, hop: int) -> Tensor:

@@ -122,7 +122,7 @@ def _timed_frames(container: Any, stream: Any, origin: Fraction, sought: bool) -
         time = float(frame.pts * frame.time_base - origin) if frame.pts is not None else expected
         if time is None:
             continue
-        duration = _duration_seconds(frame, stream)
+        duration = duration_seconds(frame, stream)
         yield Decoded(time, duration, frame)
         expected = time + duration
 
@@ -148,7 +148,8 @@ def _decode_packet(stream: Any, packet: Any) -> list[Any]:
         return []
 
 
-def _duration_seconds(frame: Any, stream: Any) -> float:
+def duration_seconds(frame: Any, stream: Any) -> float:
+    """How long a decoded frame of `stream` lasts."""
     if isinstance(frame, av.AudioFrame):
         return frame.samples / max(frame.sample_rate, 1)
     ticks = getattr(frame, "duration", None)  # PyAV 14 has no such attribute

@@ -9,6 +9,12 @@ from pathlib import Path
 
 from soundspot.media.errors import MediaError
 
+PICTURES = (".jpg", ".jpeg", ".png", ".webp")
+SOUNDS = (".wav", ".flac", ".ogg", ".m4a", ".mp3", ".aac", ".opus")
+FILMS = (".mp4", ".mkv", ".webm", ".mov", ".avi")
+"""Endings of the files that are looked for in folders; of two files of one name the earlier ending wins."""
+PICKLES = (".pkl", ".pickle")
+
 
 def require_file(path: Path, what: str) -> None:
     """Raise MediaError unless `path` is a file with something in it."""
@@ -16,11 +22,22 @@ def require_file(path: Path, what: str) -> None:
         if path.is_dir():
             raise MediaError(f"{path}: expected {what}, got a folder; give one file in it")
         if not path.exists():
-            raise MediaError(f"{path}: expected {what}, got no such file; check the path")
+            raise MediaError(f"{path}: expected {what}, got {absence(path)}")
         if path.is_file() and path.stat().st_size == 0:
             raise MediaError(f"{path}: expected {what}, got an empty file; fetch or export it again")
     except OSError as error:
         raise MediaError(f"{path}: expected {what}, got '{error.strerror}'; check the path and its rights") from error
+
+
+def absence(path: Path) -> str:
+    """Why there is nothing at `path`, and what to do: some data sets ship a pickle in its place."""
+    pickled = next((other for ending in PICKLES if (other := path.with_suffix(ending)).is_file()), None)
+    if pickled is None:
+        return "no such file; check the path"
+    return (
+        f"only {pickled.name} there, a pickle, which is never loaded as it may run code; write {path.name} beside it,"
+        " from the source recording"
+    )
 
 
 @contextmanager

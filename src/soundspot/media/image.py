@@ -30,6 +30,19 @@ BROKEN = (
 JPEG_QUALITY = 95
 
 
+_LOSSY = (".jpg", ".jpeg", ".webp")
+_HALF_BRIGHT = 128
+
+
+def read_mask(path: Path) -> npt.NDArray[np.bool_]:
+    """A picture as bool (H, W): what is not black, or, where compression has blurred edges, what is nearer to white.
+
+    MediaError as `read_image`.
+    """
+    darkest = _HALF_BRIGHT if path.suffix.lower() in _LOSSY else 1
+    return np.asarray(read_image(path).max(axis=2) >= darkest)
+
+
 def read_image(path: Path | str) -> npt.NDArray[np.uint8]:
     """A picture as uint8 (H, W, 3) RGB: EXIF orientation applied, alpha laid on black, an animation's first frame.
 

@@ -6,6 +6,7 @@ Sample 0 is the film's time zero, wherever the sound track starts: a later start
 from __future__ import annotations
 
 import math
+import wave
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import numpy.typing as npt
 from soundspot.lookup import unknown
 from soundspot.media.container import Decoded, decode
 from soundspot.media.errors import MediaError
+from soundspot.media.files import written_aside
 from soundspot.types import UserError
 
 Layout = Literal["mono", "stereo"]
@@ -98,6 +100,20 @@ def iter_waveform(
     path = Path(path)
     _check_request(0.0, chunk_seconds, sample_rate, layout)
     return _chunks(path, sample_rate, chunk_seconds, layout)
+
+
+def write_wav(path: Path | str, samples: npt.NDArray[Any], sample_rate: int) -> None:
+    """Write (C, N) or (N,) float samples as 16-bit PCM, aside and then moved; beyond full scale they are clipped."""
+    path = Path(path)
+    rows = np.atleast_2d(samples)
+    if rows.ndim != 2 or not np.isfinite(rows).all():
+        raise UserError(f"{path}: expected finite samples (C, N) or (N,), got shape {samples.shape}; check the sound")
+    pcm = np.clip(np.round(rows.T * 32768.0), -32768, 32767).astype("<i2")
+    with written_aside(path) as aside, wave.open(str(aside), "wb") as file:
+        file.setnchannels(rows.shape[0])
+        file.setsampwidth(2)
+        file.setframerate(sample_rate)
+        file.writeframes(pcm.tobytes())
 
 
 def _chunks(path: Path, sample_rate: int | None, chunk_seconds: float, layout: Layout) -> Iterator[Waveform]:

@@ -39,6 +39,7 @@ __all__ = [
     "Waveform",
     "iter_frames",
     "iter_waveform",
+    "picture_seconds",
     "probe",
     "read_frame",
     "read_waveform",
@@ -116,7 +117,7 @@ def read_frame(path: Path | str, time_seconds: float | None = None) -> npt.NDArr
     """
     path = Path(path)
     if time_seconds is None:
-        time_seconds = _picture_seconds(path) / 2
+        time_seconds = picture_seconds(path) / 2
     _check_time("time_seconds", time_seconds)
     shown: Decoded | None = None
     with closing(decode(path, "picture", time_seconds)) as frames:
@@ -247,7 +248,8 @@ def _scanned_seconds(container: Any) -> float:
     return end or (float(num_untimed / frame_rate(picture)) if picture is not None else 0.0)
 
 
-def _picture_seconds(path: Path) -> float:
+def picture_seconds(path: Path) -> float:
+    """How long the picture track is, which the sound may outlast; MediaError if there is none."""
     with open_media(path) as container:
         stream = require_stream(container, "picture", path)
         if stream.duration:

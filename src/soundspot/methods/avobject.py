@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from soundspot import ops
-from soundspot.methods.towers import TwoTowers
+from soundspot.methods.towers import TwoTowers, directions
 from soundspot.types import Batch, UserError
 
 FIRST_SCALE = 1 / 0.07
@@ -118,13 +118,17 @@ class AVObject(TwoTowers):
             given["frame_features"] = self.image.frozen(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
         return {name: given[name] for name in ("frame_features", "audio")}
 
-    def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Unit cells (B, T, dim, h, w) and unit sounds (B, T, dim), one a frame."""
+    def features(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The towers' features: (B, T, C, h, w) of the frames, (B, C', t) of the sound."""
         given = self.through_frozen(batch)
         frames = given["frame_features"]
         cells = self.image.rest(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
-        heard = self.audio.rest(given["audio"]).amax(dim=2)  # over frequency: time goes on
-        sounds = F.adaptive_avg_pool1d(heard, frames.shape[1]).movedim(1, 2)
+        return cells, self.audio.rest(given["audio"]).amax(dim=2)  # over frequency: time goes on
+
+    def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Unit cells (B, T, dim, h, w) and unit sounds (B, T, dim), one a frame."""
+        cells, heard = self.features(batch)
+        sounds = F.adaptive_avg_pool1d(heard, cells.shape[1]).movedim(1, 2)
         return _unit(self.image_head(cells), 2), _unit(self.audio_head(sounds), 2)
 
     def maps(self, batch: Batch) -> Tensor:
@@ -141,6 +145,11 @@ class AVObject(TwoTowers):
         """Means over places and moments."""
         cells, sounds = self.encode(batch)
         return ops.unit(cells.mean(dim=(1, 3, 4))), ops.unit(sounds.mean(dim=1))
+
+    def embed_backbone(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The same without the heads."""
+        cells, heard = self.features(batch)
+        return directions(cells.movedim(1, 2).flatten(2, 3), ops.unit(heard).mean(dim=-1))
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy of the sound in place against the same sound shifted; all negatives are of the same clip."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -13,6 +13,10 @@ from soundspot.lookup import find
 from soundspot.types import Batch, Inputs, UserError
 
 Option = int | float | str | bool
+Space = Literal["projected", "backbone"]
+"""Where vectors for retrieval live: where the method's own heads put them, or as its encoders give them."""
+Embed = Callable[[Batch], tuple[Tensor, Tensor]]
+"""What gives unit vectors (B, C) of a batch's pictures and (B, C) of its sounds."""
 
 VAGUE_SHARE = 0.5
 """The name of a family, such as Animal, must be twice as likely as an exact one to come first."""
@@ -101,6 +105,10 @@ class Method(nn.Module):
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Unit vectors (B, C) of the pictures and (B, C) of the sounds, for retrieval."""
         raise NotImplementedError
+
+    def spaces(self) -> dict[Space, Embed]:
+        """What gives such vectors, by space; the first is `embed`. Most methods have one space, towers two."""
+        return {"projected": self.embed}
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Named scalars, already weighted; the training loop adds them up."""

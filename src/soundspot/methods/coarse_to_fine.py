@@ -18,7 +18,7 @@ from soundspot import ops
 from soundspot.lookup import find
 from soundspot.methods.base import positive
 from soundspot.methods.labels import AUDIOSET_TOP, class_names, multi_hot
-from soundspot.methods.towers import TwoTowers
+from soundspot.methods.towers import TwoTowers, directions
 from soundspot.types import Batch
 
 HEARD = 0.3
@@ -158,6 +158,11 @@ class CoarseToFine(TwoTowers):
         """Class vectors, one after the other, each as long as the class is probable; in stage coarse the logits."""
         image, audio = self.features(batch)
         return self._joined(*self.image_vectors(image)), self._joined(*self.sound_vectors(audio))
+
+    def embed_backbone(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """As of two towers, but a sound is averaged, as the match head hears it."""
+        image, audio = self.features(batch)
+        return directions(image, ops.mean_pool(audio))
 
     def _joined(self, logits: Tensor, vectors: Tensor) -> Tensor:
         """(B, K), (B, K, dim) -> (B, K * dim) or (B, K), unit vectors."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from soundspot import ops
 from soundspot.lookup import find
 from soundspot.methods.base import positive
-from soundspot.methods.towers import TwoTowers
+from soundspot.methods.towers import TwoTowers, directions
 from soundspot.types import Batch, UserError
 
 DISTANCE_FLOOR = 1e-5
@@ -135,6 +135,11 @@ class DMC(TwoTowers):
         """Directions of mean cells: which cluster sounds would depend on the sound."""
         image, audio, _ = self.encode(batch)
         return ops.unit(image.mean(dim=1)), ops.unit(audio.mean(dim=1))
+
+    def embed_backbone(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """As of two towers, but the sound's cells are averaged here too."""
+        image, audio = self.features(batch)
+        return directions(image, ops.mean_pool(audio))
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Contrastive loss of a picture with its own sound and with the next clip's, as many of one as of the other."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from soundspot import ops
 from soundspot.lookup import find
 from soundspot.methods.base import positive
-from soundspot.methods.towers import TwoTowers
+from soundspot.methods.towers import TwoTowers, require_one_width
 from soundspot.nets.gradcam import first_norm, grad_cam
 from soundspot.types import Batch
 
@@ -101,6 +101,12 @@ class RCGrad(TwoTowers):
         """The vectors that training compares: a picture's is pooled before it is normalised."""
         cells, sounds = self.encode(batch)
         return self.vectors(cells, sounds)
+
+    def embed_backbone(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The same without the heads."""
+        image, audio = self.features(batch)
+        require_one_width(image, audio)
+        return self.vectors(image, ops.mean_pool(audio))
 
     def vectors(self, cells: Tensor, sounds: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C, h, w), (B, C) -> unit vectors (B, C) of each."""

@@ -14,7 +14,7 @@ from soundspot import ops
 from soundspot.lookup import find
 from soundspot.methods.base import positive
 from soundspot.methods.ez_vsl import audio_head, image_head
-from soundspot.methods.towers import TwoTowers
+from soundspot.methods.towers import TwoTowers, directions
 from soundspot.nets.audio import AudioTower
 from soundspot.nets.image import ImageTower
 from soundspot.types import Batch, UserError
@@ -152,10 +152,14 @@ class SLAVC(TwoTowers):
         """The online towers; their frozen stages serve the teachers too."""
         return self.online.image, self.online.audio
 
+    @property
+    def shown_branch(self) -> Branch:
+        """The branch that localization and retrieval use."""
+        return self.teacher if self.infer_with_teacher else self.online
+
     def encode(self, batch: Batch) -> Spaces:
         """The subspaces that localization and retrieval use."""
-        given = self.through_frozen(batch)
-        return self.teacher(given) if self.infer_with_teacher else self.online(given)
+        return self.shown_branch(self.through_frozen(batch))
 
     def localize(self, batch: Batch) -> Tensor:
         """Mean cosine of the shown subspaces over temperature, (B, h, w): paper eq. 7 up to a constant factor."""
@@ -171,6 +175,11 @@ class SLAVC(TwoTowers):
         spaces = self.encode(batch)
         space = spaces.get("avc", spaces["loc"])
         return ops.unit(ops.mean_pool(space.cells)), space.sounds
+
+    def embed_backbone(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """As of two towers, by those of the branch that `embed` uses."""
+        branch, given = self.shown_branch, self.through_frozen(batch)
+        return directions(branch.image.rest(given["image"]), ops.max_pool(branch.audio.rest(given["audio"])))
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Online pictures against the teachers' sounds, and the other way round, over the pairs of all processes."""

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from soundspot import ops
 from soundspot.lookup import find
-from soundspot.methods.base import positive
+from soundspot.methods.base import Embed, Space, positive
 from soundspot.methods.lvs import TriMap
-from soundspot.methods.towers import TwoTowers
+from soundspot.methods.towers import TwoTowers, directions
 from soundspot.methods.views import paired_views
 from soundspot.types import Batch, UserError
 
@@ -134,11 +134,24 @@ class SSLAlign(TwoTowers):
         return ops.own_similarity(ops.unit(places), ops.unit(sounds))
 
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Projected wholes, or the backbone's: there a picture is the mean of its unit cells."""
-        places, sounds = self.encode(batch)
-        if self.embeds_projected:
-            return self.project(places, sounds)
-        return ops.unit(ops.mean_pool(ops.unit(places))), ops.unit(sounds)
+        """Projected wholes, or the backbone's, as `retrieval` has it."""
+        return self.embed_projected(batch) if self.embeds_projected else self.embed_backbone(batch)
+
+    def spaces(self) -> dict[Space, Embed]:
+        """What s_A compares, and what s_L does: the backbone, as the paper's table V calls it."""
+        if not self.projects:
+            return {"backbone": self.embed_backbone}
+        projected: dict[Space, Embed] = {"projected": self.embed_projected}
+        backbone: dict[Space, Embed] = {"backbone": self.embed_backbone}
+        return projected | backbone if self.embeds_projected else backbone | projected
+
+    def embed_projected(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Unit vectors (B, P) each."""
+        return self.project(*self.encode(batch))
+
+    def embed_backbone(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Unit vectors (B, C) each: a picture is the mean of its unit cells."""
+        return directions(*self.encode(batch))
 
     def project(self, places: Tensor, sounds: Tensor) -> tuple[Tensor, Tensor]:
         """Places (B, C, h, w), sounds (B, C) -> unit vectors (B, P) each, which s_A compares (paper eq. 4)."""

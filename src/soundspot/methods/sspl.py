@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from soundspot import ops
 from soundspot.augment import PHOTOS, PICTURE_DRAWS, distort
-from soundspot.methods.towers import TwoTowers
+from soundspot.methods.towers import TwoTowers, directions
 from soundspot.nets.predictive_coding import BatchNorm, PredictiveCoding
 from soundspot.types import Batch, UserError
 
@@ -179,6 +179,11 @@ class SSPL(TwoTowers):
         given = self.through_frozen(batch)
         cells = self.cells(self.image.rest(given["image"]), None)
         return ops.unit(ops.mean_pool(ops.unit(cells))), self.hear_all(given["audio"])[1]
+
+    def embed_backbone(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """As of two towers, but a sound is the mean over its segments."""
+        given = self.through_frozen(batch)
+        return directions(self.image.rest(given["image"]), self.hear_all(given["audio"])[0])
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """SimSiam's loss on what sounds in each view; no other clip takes part in it."""

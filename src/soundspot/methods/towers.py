@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from soundspot.methods.base import Method, media_inputs, weights_path
+from soundspot import ops
+from soundspot.methods.base import Embed, Method, Space, media_inputs, weights_path
 from soundspot.nets.audio import AudioTower
 from soundspot.nets.image import ImageTower
 from soundspot.nets.tower import Tower
@@ -94,3 +95,32 @@ class TwoTowers(Method):
         image, audio = self.towers()
         given = self.through_frozen(batch)
         return image.rest(given["image"]), audio.rest(given["audio"])
+
+    def spaces(self) -> dict[Space, Embed]:
+        """`embed`, and the towers' own vectors; these alone where no head stands between towers and loss."""
+        if isinstance(getattr(self, "image_head", None), nn.Identity):
+            return {"backbone": self.embed}
+        return {"projected": self.embed, "backbone": self.embed_backbone}
+
+    def embed_backbone(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Unit vectors (B, C) each of the towers' features; UserError where the towers have no equal width."""
+        image, audio = self.features(batch)
+        return directions(image, ops.max_pool(audio))
+
+
+def directions(cells: Tensor, sounds: Tensor) -> tuple[Tensor, Tensor]:
+    """Cells (B, C, h, w), sounds (B, C) -> unit vectors (B, C) each: a picture is the mean of its unit cells.
+
+    UserError where their widths differ: then there is no cosine.
+    """
+    require_one_width(cells, sounds)
+    return ops.unit(ops.mean_pool(ops.unit(cells))), ops.unit(sounds)
+
+
+def require_one_width(cells: Tensor, sounds: Tensor) -> None:
+    """UserError unless (B, C, ...) and (B, C') are of one width."""
+    if cells.shape[1] != sounds.shape[1]:
+        raise UserError(
+            f"expected towers of equal width for the space backbone, got {cells.shape[1]} and {sounds.shape[1]} "
+            "channels (picture and sound); use the space projected"
+        )

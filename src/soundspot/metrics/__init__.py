@@ -10,11 +10,15 @@ from soundspot.metrics.detection import (
     max_f1,
     max_f1_slavc,
 )
+from soundspot.metrics.embedding_space import alignment, gap
 from soundspot.metrics.maps import confidence_max, confidence_top_quarter, enlarge, stretch
 from soundspot.metrics.overlap import auc, ciou, group_of_name, iauc, iiou, pointing, size_bin, success_rate
+from soundspot.metrics.recognition import multi_map, multi_precision, multi_recall, nmi
+from soundspot.metrics.retrieval import ranks, recall_at
 from soundspot.metrics.truth import boxes_to_weights, mask_to_weights
 
 __all__ = [
+    "alignment",
     "auc",
     "auroc",
     "average_precision",
@@ -27,13 +31,20 @@ __all__ = [
     "curve",
     "enlarge",
     "f1_list_slavc",
+    "gap",
     "group_of_name",
     "iauc",
     "iiou",
     "mask_to_weights",
     "max_f1",
     "max_f1_slavc",
+    "multi_map",
+    "multi_precision",
+    "multi_recall",
+    "nmi",
     "pointing",
+    "ranks",
+    "recall_at",
     "size_bin",
     "stretch",
     "success_rate",

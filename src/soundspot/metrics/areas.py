@@ -7,10 +7,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from soundspot.metrics.overlap import count_true
+
 Bools = npt.NDArray[np.bool_]
 Scores = npt.NDArray[np.floating]
 
-AreaRule = Literal["half_ge", "half_gt", "half_gt_or_one", "half_ge_and_level", "level", "half_exact"]
+AreaRule = Literal[
+    "half_ge", "half_gt", "half_gt_or_one", "half_ge_and_level", "level", "level_gt", "share_of_max", "half_exact"
+]
 
 
 def claimed(scores: Scores, rule: AreaRule, level: float = 0.5) -> Bools:
@@ -18,10 +22,16 @@ def claimed(scores: Scores, rule: AreaRule, level: float = 0.5) -> Bools:
 
     half_ge: at least the value at sorted index P // 2 (EZ-VSL, SLAVC); half_gt: more than it (SSLalign);
     half_gt_or_one: or at least 1, since LVS binarises in place; half_ge_and_level: and at least `level` (RCGrad);
-    level: at least `level` (SLAVC's absolute form, SSPL); half_exact: exactly P // 2 pixels, ties in reading order.
+    level: at least `level` (SLAVC's absolute form, SSPL); level_gt: more than it (AVSBench); share_of_max: more than
+    `level` times the map's maximum (DSOL, CoarseToFine), so nothing of a map that is nowhere positive;
+    half_exact: exactly P // 2 pixels, ties in reading order.
     """
     if rule == "level":
         return scores >= level
+    if rule == "level_gt":
+        return scores > level
+    if rule == "share_of_max":
+        return scores > level * scores.max(axis=1, keepdims=True)
     pixels = scores.shape[1]
     if rule == "half_exact":
         return top_exactly(scores, np.full(len(scores), pixels // 2))
@@ -41,7 +51,7 @@ def top_exactly(scores: Scores, counts: npt.NDArray[np.integer]) -> Bools:
     """(N, P), (N,) -> bool (N, P) with exactly counts[n] highest pixels; ties go to the first in reading order."""
     bounds = _kth_smallest(scores, scores.shape[1] - np.maximum(counts, 1))
     chosen = scores > bounds
-    wanted = counts - chosen.sum(axis=1)
+    wanted = counts - count_true(chosen)
     for row in np.flatnonzero(counts > 0):
         ties = np.flatnonzero(scores[row] == bounds[row])
         chosen[row, ties[: wanted[row]]] = True

@@ -26,7 +26,7 @@ def enlarge(maps: npt.NDArray[np.floating], size: tuple[int, int], how: Enlarge 
         return maps
     # From the minimum up: weights that sum to 1 only nearly would break the ties of constant maps and flat grounds.
     low = maps.min(axis=(-2, -1), keepdims=True)
-    rows, columns = _weights(height, size[0], how), _weights(width, size[1], how)
+    rows, columns = enlarging_weights(height, size[0], how), enlarging_weights(width, size[1], how)
     wide = np.einsum("Ww,...hw->...hW", columns, maps - low)
     # Plain loops, not BLAS: its threads cost more than such small products, a hundredfold on a busy machine.
     large = np.einsum("Hh,...hW->...HW", rows, wide)
@@ -35,7 +35,7 @@ def enlarge(maps: npt.NDArray[np.floating], size: tuple[int, int], how: Enlarge 
 
 
 @lru_cache(maxsize=64)
-def _weights(source: int, wanted: int, how: Enlarge) -> Floats:
+def enlarging_weights(source: int, wanted: int, how: Enlarge) -> Floats:
     """(wanted, source): each row says how much of every source cell a wanted pixel takes."""
     pixels = np.arange(wanted, dtype=np.float64)
     if how.endswith("_corners"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,15 +17,24 @@ SIZE_BINS: dict[str, float] = {"small": 32.0**2, "medium": 96.0**2, "large": 144
 """Upper bounds, exclusive, of the true area in pixels of a 224 x 224 grid (SLAVC, table 1)."""
 
 
-def ciou(predicted: npt.NDArray[np.bool_], truth: npt.NDArray[np.floating]) -> Floats:
+def ciou(predicted: npt.NDArray[np.bool_], truth: npt.NDArray) -> Floats:
     """(N, P) bool, (N, P) weights 0..1 -> (N,): sum(P gt) / (sum(gt) + sum(P [gt = 0])) (Senocak et al., CVPR 2018).
 
-    Empty truth met by an empty prediction has no overlap to measure and scores 0, as it fails in every paper's code.
+    A bool truth is the same as one of 0 and 1, several times as fast. Empty truth met by an empty prediction has no
+    overlap to measure and scores 0, as it fails in every paper's code.
     """
-    inside = (predicted * truth).sum(axis=1, dtype=np.float64)
-    outside = np.array([np.count_nonzero(row) for row in predicted & (truth == 0)])
-    union = truth.sum(axis=1, dtype=np.float64) + outside
+    if truth.dtype == np.bool_:
+        inside = count_true(predicted & truth).astype(np.float64)
+        union = count_true(truth) + count_true(predicted) - inside
+    else:
+        inside = (predicted * truth).sum(axis=1, dtype=np.float64)
+        union = truth.sum(axis=1, dtype=np.float64) + count_true(predicted & (truth == 0))
     return np.divide(inside, union, out=np.zeros(len(union)), where=union > 0)
+
+
+def count_true(flags: npt.NDArray) -> npt.NDArray[np.int64]:
+    """(N, P) bool -> (N,): how many are true; row by row, which NumPy does ten times as fast as along an axis."""
+    return np.array([np.count_nonzero(row) for row in flags], dtype=np.int64)
 
 
 def successes(overlaps: npt.ArrayLike, threshold: float = 0.5, *, strictly: bool = False) -> npt.NDArray[np.bool_]:
@@ -72,6 +82,27 @@ def iauc(overlaps: npt.ArrayLike, groups: Sequence[str]) -> float:
     return auc(group_overlaps(overlaps, groups))
 
 
+def split_groups(groups: Sequence[str]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """N names -> (N,) which are alone in their group, (N,) which aren't: to show IIoU of each apart.
+
+    A group of one asks nothing that cIoU doesn't, and SSLalign (arXiv 2407.13676) counts 759 such of VPO-MS's 1,432.
+    """
+    sizes = Counter(groups)
+    lone = np.array([sizes[group] == 1 for group in groups], dtype=bool)
+    return lone, ~lone
+
+
+def by_film(values: npt.ArrayLike, films: Sequence[str]) -> Floats:
+    """(N,) a frame, N names -> (F,): each film's mean over its frames, films in order of first appearance.
+
+    A frame without a value (NaN) doesn't count; a film without any is NaN. The mean over films comes after.
+    """
+    frames: dict[str, list[float]] = {}
+    for value, film in zip(np.asarray(values, dtype=np.float64).tolist(), films, strict=True):
+        frames.setdefault(film, []).extend([] if np.isnan(value) else [value])
+    return np.array([np.mean(known) if known else np.nan for known in frames.values()], dtype=np.float64)
+
+
 def group_of_name(name: str) -> str:
     """A file name's group in SSLalign's lists: its stem without the last `_token`.
 
@@ -82,7 +113,7 @@ def group_of_name(name: str) -> str:
     return "_".join(stem.split("_")[:-1])
 
 
-def pointing(scores: npt.NDArray[np.floating], truth: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+def pointing(scores: npt.NDArray[np.floating], truth: npt.NDArray) -> npt.NDArray[np.bool_]:
     """(N, P), (N, P) -> (N,): whether the highest score (the first of equals) lies on the truth."""
     return truth[np.arange(len(scores)), scores.argmax(axis=1)] > 0
 

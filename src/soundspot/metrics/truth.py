@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-BoxRounding = Literal["clip_floor", "unclamped_floor"]
+BoxRounding = Literal["clip_floor", "unclamped_floor", "coarse_to_fine"]
 MaskSampling = Literal["area", "nearest"]
 
 # Boxes given in whole pixels of the grid come back from fractions as 55.99999999: so much is forgiven before flooring.
@@ -19,13 +19,15 @@ def box_edges(boxes: npt.ArrayLike, grid: int, rounding: BoxRounding = "clip_flo
     """(n, 4) fractions x0, y0, x1, y1 -> (n, 4) cells, end exclusive.
 
     clip_floor: cut to 0..1, then floor (EZ-VSL, SLAVC, LVS, SSLalign agree); unclamped_floor: towards zero as they are,
-    so that a negative coordinate counts from the far edge (ssl_kccv's training-time validation).
+    so that a negative coordinate counts from the far edge (ssl_kccv's training-time validation); coarse_to_fine: the
+    same, less 1 at every side, on its 256 grid, so that a box from the very left or top covers nothing.
     """
     values = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
     if rounding == "clip_floor":
         return np.floor(np.clip(values, 0.0, 1.0) * grid + _FORGIVEN).astype(np.int64)
     scaled = values * grid
-    return np.trunc(scaled + np.copysign(_FORGIVEN, scaled)).astype(np.int64)
+    edges = np.trunc(scaled + np.copysign(_FORGIVEN, scaled)).astype(np.int64)
+    return edges - 1 if rounding == "coarse_to_fine" else edges
 
 
 def boxes_to_weights(

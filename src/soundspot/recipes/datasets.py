@@ -1,24 +1,24 @@
 """The training sets of the papers, as recipes name them, and the test lists that each is checked against.
 
-The lists are the published ones and lie in the data's root: vggss_144k.txt, vggss_10k.txt, vggss_heard.txt,
-flickr_144k.txt, flickr_10k.txt, flickr_test.csv, vggss.json (EZ-VSL's metadata folder) and vggsound.csv (VGGSound's).
-Of VGG-SS's 5,158 test ids 3,709 are in vggss_144k.txt and 238 in vggss_10k.txt; of Flickr's 249 test ids 20 are in
-flickr_144k.txt and 1 in flickr_10k.txt. A run on these lists therefore stops and asks: on_leak=drop trains without
-the test ids, allow_leak=vggss (or flickr_test) repeats what the papers did.
+The lists are the published ones and lie in the data's root: those of soundspot.data.sets.vggsound with flickr_test.csv
+and vggss.json (all in EZ-VSL's metadata folder), and vggsound.csv (VGGSound's). Some hold test ids, as that module says
+by number. A run on these lists therefore stops and asks: on_leak=drop trains without the test ids, allow_leak=vggss
+(or flickr_test) repeats what the papers did.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from soundspot.data.sets.vggsound import TRAINING_LISTS
 from soundspot.train.recipe import DataSpec, Option, Recipe
 
-VGGSOUND_144K = DataSpec("vggsound", ids="vggss_144k.txt", test_ids=("vggss.json",))
+VGGSOUND_144K = DataSpec("vggsound", ids=TRAINING_LISTS["vggsound_144k"].file, test_ids=("vggss.json",))
 VGGSOUND_FULL = DataSpec("vggsound", ids="vggsound.csv", test_ids=("vggss.json",))
-VGGSOUND_10K = DataSpec("vggsound", ids="vggss_10k.txt", test_ids=("vggss.json",))
-HEARD_110 = DataSpec("vggsound", ids="vggss_heard.txt", test_ids=("vggss.json",))
-FLICKR_144K = DataSpec("flickr", ids="flickr_144k.txt", test_ids=("flickr_test.csv",))
-FLICKR_10K = DataSpec("flickr", ids="flickr_10k.txt", test_ids=("flickr_test.csv",))
+VGGSOUND_10K = DataSpec("vggsound", ids=TRAINING_LISTS["vggsound_10k"].file, test_ids=("vggss.json",))
+HEARD_110 = DataSpec("vggsound", ids=TRAINING_LISTS["heard_110"].file, test_ids=("vggss.json",))
+FLICKR_144K = DataSpec("flickr", ids=TRAINING_LISTS["flickr_144k"].file, test_ids=("flickr_test.csv",))
+FLICKR_10K = DataSpec("flickr", ids=TRAINING_LISTS["flickr_10k"].file, test_ids=("flickr_test.csv",))
 PASTE = DataSpec("folder", split="train", kinds=("visible",))
 
 EPOCHS_10K = 100

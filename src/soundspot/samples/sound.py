@@ -98,17 +98,17 @@ def make_sound(rng: Rng, sound: Sound) -> Samples:
     return set_level(rng, fill(rng, sound.load()))
 
 
-def make_silence(rng: Rng) -> Samples:
+def make_silence(rng: Rng, seconds: float = SECONDS) -> Samples:
     """Digital silence, or in every other case a room's faint noise (-80 to -66 dB)."""
-    count = round(SECONDS * SAMPLE_RATE)
+    count = round(seconds * SAMPLE_RATE)
     if rng.random() < 0.5:
         return np.zeros(count, dtype=np.float32)
     return coloured_noise(rng, count, 1.0) * np.float32(10 ** (rng.uniform(-80, -66) / 20))
 
 
-def make_noise(rng: Rng) -> Samples:
+def make_noise(rng: Rng, seconds: float = SECONDS) -> Samples:
     """Stationary noise, white to brown, -34 to -14 dB."""
-    count = round(SECONDS * SAMPLE_RATE)
+    count = round(seconds * SAMPLE_RATE)
     noise = coloured_noise(rng, count, float(rng.choice([0.0, 0.5, 1.0, 2.0])))
     noise *= 10 ** (rng.uniform(-34, -14) / 20)
     return np.clip(noise, -0.95, 0.95).astype(np.float32)

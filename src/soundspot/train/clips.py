@@ -7,15 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from soundspot.data.lists import read_ids, read_list
+from soundspot.data.lists import read_ids, read_list, same_id
 from soundspot.data.mining import Neighbours
 from soundspot.lookup import find
+from soundspot.media.files import FILMS, PICTURES, SOUNDS
 from soundspot.train.recipe import DataSpec, Recipe
 from soundspot.types import KINDS, Clip, Missing, Target, UserError
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp")
-SOUNDS = (".wav", ".flac", ".ogg", ".m4a", ".mp3", ".aac", ".opus")
-FILMS = (".mp4", ".mkv", ".webm", ".mov", ".avi")
 YOUTUBE_ID = 11
 """Characters of a VGGSound id that name the video; the rest is the second at which the clip starts."""
 
@@ -85,12 +83,14 @@ def drop_leaks(
     """
     for name in recipe.allow_leak:
         find(lists, name, "test list in allow_leak")
-    names = {clip.id for clip, _ in found} | {entry.clip_id for entry in missing}
+    # VGGSound's ids are spelled in seconds or in milliseconds
+    names = {same_id(clip.id) for clip, _ in found} | {same_id(entry.clip_id) for entry in missing}
     videos = {_source(clip, recipe.data.kind) for clip, _ in found}
     account: dict[str, dict[str, int | str]] = {}
     for name, ids in lists.items():
-        shared = sorted(names.intersection(ids))
-        same_video = {_video_of(item, recipe.data.kind) for item in set(ids) - names} & videos
+        asked = {same_id(item) for item in ids}
+        shared = sorted(names & asked)
+        same_video = {_video_of(item, recipe.data.kind) for item in asked - names} & videos
         done = "allowed" if name in recipe.allow_leak else "dropped"
         if shared and done == "dropped" and recipe.on_leak == "stop":
             raise UserError(
@@ -99,7 +99,7 @@ def drop_leaks(
             )
         account[name] = {"ids": len(shared), "many": len(set(ids)), "same_video": len(same_video), "done": done}
         if done == "dropped":
-            found = [pair for pair in found if pair[0].id not in set(shared)]
+            found = [pair for pair in found if same_id(pair[0].id) not in asked]
     return found, account
 
 

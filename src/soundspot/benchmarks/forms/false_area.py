@@ -1,0 +1,82 @@
+"""How much of the picture is claimed when nothing in view sounds, at one threshold for the whole set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from soundspot.benchmarks.grid import Chunk, Truth, enlarged, in_chunks
+from soundspot.benchmarks.protocols import Protocol
+from soundspot.benchmarks.result import Value
+from soundspot.metrics import negatives
+from soundspot.metrics.intervals import Bootstrap
+from soundspot.predictions import Predictions
+from soundspot.types import Target
+
+STEPS = 64
+"""Thresholds that are tried, evenly over the scores."""
+
+
+def false_area(
+    predictions: Predictions, targets: Sequence[Target], protocol: Protocol, bootstrap: Bootstrap | None
+) -> dict[str, Value]:
+    """Mean share of the picture above the threshold by kind of negative, and how well the visible are placed at it.
+
+    The threshold is the one that places the visible clips of the same set best (by mean overlap): what a method reaches
+    at most with any single one. Clips without a map are left out. Nothing for a set without visible clips or negatives.
+    """
+    kinds = np.array([target.kind for target in targets])
+    present = np.array([target.clip_id in predictions.maps for target in targets], dtype=bool)
+    visible, absent = present & (kinds == "visible"), present & (kinds != "visible")
+    if not visible.any() or not absent.any():
+        return {}
+    thresholds = _thresholds(predictions, [target.clip_id for target in targets if target.clip_id in predictions.maps])
+    curves = _curves(predictions, targets, protocol, thresholds)
+    best = negatives.best_threshold(curves[visible], thresholds)
+    column = curves[:, int(np.flatnonzero(thresholds == best)[0])]
+    summary = {
+        "false_area_threshold": Value(best, count=int(visible.sum())),
+        "mean_iou@threshold": _mean(column, visible, bootstrap),
+    }
+    for kind in sorted(set(kinds[absent].tolist())):
+        summary[f"false_area/{kind}"] = _mean(column, absent & (kinds == kind), bootstrap)
+    areas = {kind: summary[f"false_area/{kind}"].value for kind in kinds[absent]}
+    placed = summary["mean_iou@threshold"].value
+    summary["f_placed_quiet"] = Value(negatives.combined(placed, areas)["all"], count=int(present.sum()))
+    return summary
+
+
+def _thresholds(predictions: Predictions, ids: Sequence[str]) -> npt.NDArray[np.float64]:
+    low, high = predictions.score_range or (
+        min(float(predictions.maps[clip_id].min()) for clip_id in ids),
+        max(float(predictions.maps[clip_id].max()) for clip_id in ids),
+    )
+    return np.linspace(low, high, STEPS, endpoint=False)
+
+
+def _curves(
+    predictions: Predictions, targets: Sequence[Target], protocol: Protocol, thresholds: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """(N, T): overlap of what is above each threshold for visible clips, the share of the picture for the others."""
+    curves = np.full((len(targets), len(thresholds)), np.nan)
+
+    def fill(chunk: Chunk, truth: Truth, start: int) -> None:
+        here = np.array([row for row, target in enumerate(chunk) if target.clip_id in predictions.maps], dtype=np.int64)
+        if not len(here):
+            return
+        scores = enlarged(predictions, [chunk[row].clip_id for row in here], protocol).reshape(len(here), -1)
+        seen = np.array([chunk[row].kind == "visible" for row in here])
+        curves[start + here[seen]] = negatives.overlap_curve(scores[seen], truth[here[seen]], thresholds)
+        curves[start + here[~seen]] = negatives.area_curve(scores[~seen], thresholds)
+
+    in_chunks(targets, protocol, fill)
+    return curves
+
+
+def _mean(values: npt.NDArray, chosen: npt.NDArray[np.bool_], bootstrap: Bootstrap | None) -> Value:
+    known = np.where(chosen, values, 0.0)
+    low, high = bootstrap.of_mean(known, chosen) if bootstrap else (math.nan, math.nan)
+    return Value(float(values[chosen].mean()), low, high, int(chosen.sum()))

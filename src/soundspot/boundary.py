@@ -1,0 +1,117 @@
+"""What the files between methods and metrics share: safetensors with a numbered format, written whole, checked whole.
+
+Written and read by hand: the library would want every tensor in memory at once, and metrics need no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from soundspot.media.files import written_aside
+from soundspot.types import UserError
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of such file."""
+
+    what: str
+    """What a user calls it: "a predictions file"."""
+    format: str
+    """What its header says, with a number."""
+    verb: str
+    """The verb that writes it."""
+    fields: Mapping[str, type]
+    """What else its header holds, as JSON: list or dict."""
+
+
+class Stored(NamedTuple):
+    """Where a float32 tensor lies in a file."""
+
+    shape: tuple[int, ...]
+    offset: int
+    """Bytes from the file's start."""
+
+    @property
+    def num_bytes(self) -> int:
+        """As long as it is."""
+        return num_bytes(self.shape)
+
+
+def num_bytes(shape: tuple[int, ...]) -> int:
+    """Of a float32 tensor."""
+    return 4 * int(np.prod(shape))
+
+
+def write_file(
+    path: Path,
+    kind: Kind,
+    fields: Mapping[str, Any],
+    shapes: Mapping[str, tuple[int, ...]],
+    pieces: Iterable[bytes],
+) -> None:
+    """A file at `path`, whole or not at all: the header, then `pieces`, all tensors' little-endian float32 in order."""
+    assert set(fields) == set(kind.fields)
+    metadata = {"format": kind.format, **{name: json.dumps(value) for name, value in fields.items()}}
+    entries: dict[str, object] = {"__metadata__": metadata}
+    end = 0
+    for name, shape in shapes.items():
+        start, end = end, end + num_bytes(shape)
+        entries[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [start, end]}
+    text = json.dumps(entries).encode()
+    text += b" " * (-len(text) % 8)
+    with written_aside(path) as aside, aside.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for piece in pieces:
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def refusal(path: Path, kind: Kind) -> str:
+    """How every complaint about a file begins."""
+    return f"{path}: expected {kind.what} (.safetensors, {kind.format!r})"
+
+
+def read_header(path: Path, kind: Kind) -> tuple[dict[str, Any], dict[str, Stored]]:
+    """The header's fields, and where its tensors lie.
+
+    Checked against the file's size, so that a truncated file is an error and not a crash later. UserError for no file,
+    another kind of file, and a cut-off one.
+    """
+    refused = refusal(path, kind)
+    if not Path(path).is_file():
+        raise UserError(f"{refused}, got no such file; write one with `{kind.verb}`")
+    size = Path(path).stat().st_size
+    with Path(path).open("rb") as file:
+        length = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))[0]
+        if length > size - 8:
+            raise UserError(f"{refused}, got another or a cut-off file; write it again")
+        text = file.read(length)
+    try:
+        entries = json.loads(text)
+        metadata = entries.pop("__metadata__")
+        if metadata["format"] != kind.format:
+            raise UserError(f"{refused}, got format {metadata['format']!r}; write it again with this version")
+        fields = {name: json.loads(metadata[name]) for name in kind.fields}
+        stored = {
+            name: Stored(tuple(entry["shape"]), 8 + length + entry["data_offsets"][0])
+            for name, entry in entries.items()
+        }
+        floats = all(entry["dtype"] == "F32" for entry in entries.values())
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{refused}, got one without its metadata ({error!r}); write it with `{kind.verb}`") from error
+    wrong = [name for name, value in fields.items() if not isinstance(value, kind.fields[name])]
+    if wrong:
+        raise UserError(f"{refused}, got one whose {wrong[0]} are of another form; write it with `{kind.verb}`")
+    if not floats or any(each.offset + each.num_bytes > size for each in stored.values()):
+        raise UserError(f"{refused}, got a cut-off file or tensors of another kind; write it again")
+    return fields, stored
