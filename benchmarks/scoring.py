@@ -74,8 +74,8 @@ class PerItem:
         for box in target.boxes:
             left, top, right, bottom = (np.clip(np.array(box), 0, 1) * GRID).astype(int)
             truth[top:bottom, left:right] = 1
-        large = F.interpolate(torch.from_numpy(scores)[None, None], (GRID, GRID), mode="bicubic", align_corners=True)
-        large = ((large[0, 0] + 1) / 2).numpy()
+        enlarged = F.interpolate(torch.from_numpy(scores)[None, None], (GRID, GRID), mode="bicubic", align_corners=True)
+        large = ((enlarged[0, 0] + 1) / 2).numpy()
         quarter = GRID * GRID // 4
         self.confidences.append(float(np.mean(np.sort(large.flatten())[-quarter:])))
         stretched = (large - large.min()) / (large.max() - large.min())

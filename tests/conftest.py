@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from shutil import which
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -79,6 +80,23 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
         return Ended(int(end.value.code or 0), *capfd.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real Chromium without a window, as Playwright drives it; machines without one skip, CI may not."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    binary = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := which(name))), None)
+    if binary is None:
+        how = "not run: no Chromium at hand; install the package chromium"
+        if os.environ.get("CI"):
+            pytest.fail(how, pytrace=False)
+        pytest.skip(how)
+    quiet = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic")
+    with sync_api.sync_playwright() as player:
+        chromium = player.chromium.launch(executable_path=binary, args=["--no-sandbox", "--disable-gpu", *quiet])
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,6 @@ from make_scenes import make_scenes
 KINDS = ["visible", "visible", "offscreen", "visible", "silent", "visible", "noise", "visible"]
 METHODS = ("default", "objectness", "wrong_sound", "ez_vsl")
 PRIORS = ("centre", "square", "oracle")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -46,19 +43,6 @@ def _share_a_picture(scenes: Path) -> None:
     rows[0]["group"] = rows[1]["group"] = "pair"
     rows[1]["image"] = rows[0]["image"]
     listing.write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    from playwright.sync_api import sync_playwright
-
-    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if binary is None:
-        pytest.fail("expected a Chromium browser, got none; install the package chromium", pytrace=False)
-    with sync_playwright() as player:
-        chromium = player.chromium.launch(executable_path=binary, args=list(FLAGS))
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

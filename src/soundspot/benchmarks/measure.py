@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 
 import numpy as np
@@ -37,6 +37,13 @@ class Measured:
     def empty(count: int) -> Measured:
         """Nothing measured yet."""
         return Measured(np.zeros(count, dtype=bool), *(np.full(count, np.nan) for _ in range(5)))
+
+    @staticmethod
+    def join(parts: Sequence[Measured]) -> Measured:
+        """The parts one after the other: what several processes have measured of a set."""
+        return Measured(
+            *(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(Measured))
+        )
 
 
 Kernel = Callable[[Predictions, Sequence[str], Bools, Truth], dict[str, npt.NDArray]]

@@ -23,6 +23,7 @@ from soundspot.predictions import Predictions
 from soundspot.types import Missing, Target, UserError
 
 Known = dict[str, float]
+FLOORS = ("centre",)
 
 
 def score(
@@ -36,6 +37,7 @@ def score(
     without_truth: Sequence[Missing] = (),
     intervals: bool = True,
     beside: bool = True,
+    floors: Sequence[str] = FLOORS,
     jobs: int | None = None,
     device: str = "cpu",
     train_ids: Mapping[str, Collection[str]] | None = None,
@@ -43,9 +45,9 @@ def score(
     """Score `predictions` on `targets`; the first of `thresholds` (the protocol's, if none) is also used by size.
 
     `without_truth` names clips that the benchmark lists but has no truth for: they count as listed. `beside` adds the
-    centre prior and the oracles. `train_ids` are training lists by name: how many test clips each holds is recorded.
-    UserError if no target has a prediction, ids repeat, a map isn't (h, w), or the protocol needs a score range that
-    the predictions don't state.
+    `floors`, priors that never hear, and the oracles. `train_ids` are training lists by name: how many test clips each
+    holds is recorded. UserError if no target has a prediction, ids repeat, a map isn't (h, w), or the protocol needs a
+    score range that the predictions don't state.
     """
     rules = find(PROTOCOLS, protocol, "protocol") if isinstance(protocol, str) else protocol
     at = thresholds or rules.thresholds
@@ -54,7 +56,7 @@ def score(
     summary: dict[str, Value] = {}
     for form in rules.forms:
         summary |= FORMS[form](predictions, targets, rules, bootstrap)
-    others = _priors_beside(predictions, targets, rules) if beside else {}
+    others = _priors_beside(predictions, targets, rules, floors) if beside else {}
     single = _one_map_each(predictions)
     measured, *rest = measure([single, *others.values()], targets, rules, jobs=jobs, device=device)
     counted = count(measured, targets, rules)
@@ -116,9 +118,11 @@ def _check(predictions: Predictions, targets: Sequence[Target], protocol: Protoc
         )
 
 
-def _priors_beside(predictions: Predictions, targets: Sequence[Target], protocol: Protocol) -> dict[str, Predictions]:
-    """The floor that never hears, the ceiling of the protocol, and that of the map's own grid."""
-    others = {name: prior(name, targets, protocol) for name in ("centre", "oracle")}
+def _priors_beside(
+    predictions: Predictions, targets: Sequence[Target], protocol: Protocol, floors: Sequence[str]
+) -> dict[str, Predictions]:
+    """The floors that never hear, the ceiling of the protocol, and that of the map's own grid."""
+    others = {name: prior(name, targets, protocol) for name in (*floors, "oracle")}
     is_prior = predictions.provenance.get("method", "").startswith("prior:")
     shapes = set() if is_prior else {scores.shape[-2:] for scores in predictions.maps.values()}
     if len(shapes) == 1:

@@ -132,7 +132,9 @@ class _Scene:
         from soundspot.benchmarks import PROTOCOLS, find_benchmark
         from soundspot.data.lists import read_ids
 
-        rules = find(PROTOCOLS, protocol or find_benchmark(benchmark).protocol, "protocol")
+        found = find_benchmark(benchmark)
+        self.floors = found.floors
+        rules = find(PROTOCOLS, protocol or found.protocol, "protocol")
         self.rules: Protocol = rules
         if truth is not None and truth != rules.truth:
             self.rules = replace(rules, truth=truth, name=f"{rules.name}, {truth}")
@@ -161,6 +163,7 @@ class _Scene:
             name=label,
             benchmark=self.title,
             without_truth=self.without_truth,
+            floors=self.floors,
             device=device,
             train_ids=self.train_ids,
         )

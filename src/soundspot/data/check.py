@@ -201,13 +201,15 @@ def _read(clip: Clip, decode: bool) -> None:
 
 
 def _is_empty(target: Target) -> bool:
-    """Whether the mask's file, read as scoring reads it, is a visible source's only truth and marks nothing."""
-    from soundspot.media.image import read_image
+    """Whether the mask's file is a visible source's only truth and marks nothing; every area that is named is read."""
+    from soundspot.media.image import read_image, read_mask
 
-    pictures = {path: read_image(path) for path in (target.mask, target.objects) if isinstance(path, Path)}
-    if not isinstance(target.mask, Path) or target.kind != "visible" or target.boxes:
+    if target.objects is not None:
+        read_image(target.objects)
+    if not isinstance(target.mask, Path):
         return False
-    return not pictures[target.mask].any()
+    marked = bool(read_mask(target.mask).any())
+    return not marked and target.kind == "visible" and not target.boxes
 
 
 def _same_pictures(pairs: Sequence[tuple[Clip, Target]], pool: Executor) -> list[Missing]:

@@ -48,20 +48,28 @@ def from_maps(evidence: Evidence) -> Section | None:
         return None
     sizes = _sizes(evidence)
     charts = []
-    boxes = [box for target in evidence.targets if target.kind == "visible" for box in target.boxes]
+    boxed = [target.boxes for target in evidence.targets if target.kind == "visible"]
+    boxes = [box for own in boxed for box in own]
     if boxes:
+        many = statistics.num_boxes(boxed)
+        charts.append(histogram([("clips", many)], title="Boxes a clip", x_title="boxes", bins=10,
+                                x_range=(0.5, max(10.5, float(many.max()) + 0.5))))  # fmt: skip
         charts.append(
             histogram([("boxes", statistics.box_areas(boxes))], title="Box areas", x_title="share of picture")
         )
         centres = statistics.position_histogram(statistics.box_centres(boxes), POSITIONS)
         charts.append(density(centres, title="Centres of boxes"))
+    areas: list[tuple[str, Column]] = []
     for name in single:
-        overlaps, heat = _of_maps(evidence, name)
+        overlaps, heat, hot = _of_maps(evidence, name)
+        areas.append((name, hot))
         found = curves.success_by_area(overlaps, sizes, [bool(size) for size in sizes])
         lines = [Line(size, curves.AREA_SHARES.tolist(), rates.tolist()) for size, rates in found.items()]
         charts.append(line_chart(lines, title=f"{name}: cIoU over claimed area", x_title="claimed share of picture",
                                  y_title="cIoU", x_range=(0, 1), y_range=(0, 1)))  # fmt: skip
         charts.append(density(heat, title=f"Heat of {name}, all clips"))
+    charts.append(histogram(areas, title="Hot areas: above half of a map's range", x_title="share of picture",
+                            x_range=(0, 1)))  # fmt: skip
     return Section("Areas and places", _figures(charts))
 
 
@@ -162,10 +170,14 @@ def _sizes(evidence: Evidence) -> list[str]:
     return sizes
 
 
-def _of_maps(evidence: Evidence, name: str) -> tuple[Column, Column]:
-    """(N, S) overlaps by claimed area, 0 where there is no map; (POSITIONS, POSITIONS) mean of maps put on 0..1."""
+def _of_maps(evidence: Evidence, name: str) -> tuple[Column, Column, Column]:
+    """(N, S) overlaps by claimed area, 0 without a map; (POSITIONS, POSITIONS) mean map; (N,) areas above the middle.
+
+    Each map is put on 0..1 for the last two.
+    """
     predictions, protocol = evidence.predictions[name], evidence.protocol
     overlaps = np.zeros((len(evidence.targets), len(curves.AREA_SHARES)))
+    hot = np.full(len(evidence.targets), np.nan)
     sums: dict[int, npt.NDArray[np.float64]] = {}
 
     def fill(chunk: Chunk, truth: Truth, start: int) -> None:
@@ -176,6 +188,7 @@ def _of_maps(evidence: Evidence, name: str) -> tuple[Column, Column]:
         overlaps[start + here] = curves.overlaps_by_area(scores, truth[here])
         low, high = scores.min(axis=1, keepdims=True), scores.max(axis=1, keepdims=True)
         flat = (scores - low) / np.where(high > low, high - low, 1)
+        hot[start + here] = statistics.area_above(flat.reshape(len(here), protocol.grid, protocol.grid))
         sums[start] = flat.sum(axis=0, dtype=np.float64)
 
     in_chunks(evidence.targets, protocol, fill)
@@ -183,4 +196,4 @@ def _of_maps(evidence: Evidence, name: str) -> tuple[Column, Column]:
     whole = np.sum([sums[start] for start in sorted(sums)], axis=0)  # in order, though threads end in any
     whole = whole.reshape(protocol.grid, protocol.grid)[:side, :side]
     heat = whole.reshape(POSITIONS, side // POSITIONS, POSITIONS, side // POSITIONS).mean(axis=(1, 3))
-    return overlaps, heat - heat.min()
+    return overlaps, heat - heat.min(), hot
