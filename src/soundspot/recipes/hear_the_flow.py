@@ -56,8 +56,9 @@ def flickr_10k() -> Recipe:
 
 
 def paste() -> Recipe:
-    """Films of `soundspot samples paste --moving`; heads of 512 join towers of unequal width. Not run to its end yet.
+    """Films of `soundspot samples paste --moving`; heads of 512 join towers of unequal width.
 
+    With both encoders frozen it points right in 27 % of the test scenes, see docs/results/samples.md.
     Attends to the motion itself (flow_encoder=maxpool): a flow tower from scratch is too much for two CPU cores.
     """
     return datasets.on_paste(BASE, trainable="heads", dim=512, flow_encoder="maxpool")

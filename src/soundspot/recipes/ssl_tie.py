@@ -68,8 +68,9 @@ def flickr_10k() -> Recipe:
 
 
 def paste() -> Recipe:
-    """Scenes of `soundspot samples paste`; heads of 512 join towers of unequal width. Not run to its end yet.
+    """Scenes of `soundspot samples paste`; heads of 512 join towers of unequal width.
 
+    With both encoders frozen it points right in 20 % of the test scenes, see docs/results/samples.md.
     Each clip is mirrored for itself and none made smaller (motion=clip), so that what the frozen stages say of both
     views can be kept: they are the same in every epoch. `--set method.motion=batch --set cache=memory` draws them anew,
     as published, and is far slower.

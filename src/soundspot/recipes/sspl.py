@@ -57,8 +57,9 @@ def flickr_10k() -> Recipe:
 
 
 def paste() -> Recipe:
-    """Scenes of `soundspot samples paste`, on a grid of 7 x 7 and with a narrow coding module. Not run to its end yet.
+    """Scenes of `soundspot samples paste`, on a grid of 7 x 7 and with a narrow coding module.
 
+    With both encoders frozen it points right in 3 % of the test scenes, see docs/results/samples.md.
     Both towers are frozen, as in the paper; kept features show the same two views in every epoch.
     """
     narrow = {"output_stride": 32, "coding_width": 64, "dim": 256}
