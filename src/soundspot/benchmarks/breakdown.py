@@ -8,17 +8,15 @@ import numpy as np
 
 from soundspot.benchmarks.protocols import Protocol
 from soundspot.benchmarks.result import Value
+from soundspot.data.sets.extended import SORTS
 from soundspot.metrics.curves import Form, max_f1_by_kind
 from soundspot.metrics.detection import average_precision, average_precision_slavc, max_f1, max_f1_slavc
 from soundspot.metrics.overlap import SIZE_BINS, size_bin, successes
 from soundspot.types import Target
 
-SORTS = ("real", "other_class", "same_class", "other_clip")
-"""Of negatives in extended sets; others go by their kind (silent, noise, offscreen)."""
-
 
 def sort_of(target: Target) -> str:
-    """The sort of a negative."""
+    """The sort of a negative in extended sets; others go by their kind (silent, noise, offscreen)."""
     return next((label for label in target.labels if label in SORTS), target.kind)
 
 

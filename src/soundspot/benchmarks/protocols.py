@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from soundspot.metrics.areas import AreaRule
@@ -63,6 +63,18 @@ class Protocol:
             taken.append(f"F-score of {self.segmentation}")
         return ", ".join([*taken, f"missing {self.missing}"])
 
+
+_AVSBENCH = Protocol(
+    "avsbench",
+    "AVSBench (arXiv 2207.05042), evaluation code, of maps put on 0..1",
+    truth="mask",
+    mask_sampling="nearest",
+    enlarge="bilinear",
+    stretch="minmax",
+    area="level_gt",
+    adaptive="exact",
+    forms=("segmentation",),
+)
 
 _ALL = (
     Protocol(
@@ -194,27 +206,12 @@ _ALL = (
             ("coarse_to_fine_low", "its second metric script", 0.001),
         )
     ),
-    Protocol(
-        "avsbench",
-        "AVSBench (arXiv 2207.05042), evaluation code, of maps put on 0..1",
-        truth="mask",
-        mask_sampling="nearest",
-        enlarge="bilinear",
-        stretch="minmax",
-        area="level_gt",
-        adaptive="exact",
-        forms=("segmentation",),
-    ),
-    Protocol(
-        "avsbench_dataset",
-        "CAVP (arXiv 2304.02970), evaluation code: the metrics ending in _dataset, over all frames' pixels at once",
-        truth="mask",
-        mask_sampling="nearest",
-        enlarge="bilinear",
-        stretch="minmax",
-        area="level_gt",
-        adaptive="exact",
-        forms=("segmentation",),
+    _AVSBENCH,
+    replace(
+        _AVSBENCH,
+        name="avsbench_dataset",
+        source="CAVP (arXiv 2304.02970), evaluation code: the metrics ending in _dataset, over all frames' pixels"
+        " at once",
     ),
     Protocol(
         "sslalign_masks",

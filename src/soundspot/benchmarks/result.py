@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from soundspot.metrics.intervals import Bootstrap
 from soundspot.types import UserError
 
 Record = dict[str, str | float | bool | None]
@@ -21,6 +25,15 @@ class Value:
     low: float = math.nan
     high: float = math.nan
     count: int = 0
+
+
+def mean_value(values: npt.NDArray, chosen: npt.NDArray[np.bool_], bootstrap: Bootstrap | None) -> Value:
+    """(N,) values, (N,) which count -> their mean, with its interval if there is a bootstrap; NaN of none."""
+    if not chosen.any():
+        return Value(math.nan)
+    mean = float(np.asarray(values, dtype=np.float64)[chosen].mean())
+    low, high = bootstrap.of_mean(values, chosen) if bootstrap else (math.nan, math.nan)
+    return Value(mean, low, high, int(chosen.sum()))
 
 
 @dataclass(frozen=True)

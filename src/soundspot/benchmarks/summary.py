@@ -13,7 +13,7 @@ import numpy.typing as npt
 from soundspot.benchmarks.breakdown import detection_by_part
 from soundspot.benchmarks.measure import Measured
 from soundspot.benchmarks.protocols import Protocol
-from soundspot.benchmarks.result import Value
+from soundspot.benchmarks.result import Value, mean_value
 from soundspot.metrics import detection, overlap
 from soundspot.metrics.intervals import Bootstrap
 from soundspot.metrics.overlap import SIZE_BINS, auc_shares, size_bin, successes
@@ -104,14 +104,6 @@ def _by_film(counted: Counted, protocol: Protocol, threshold: float) -> dict[str
     return summary
 
 
-def _mean(values: Floats | Bools, chosen: Bools, bootstrap: Bootstrap | None) -> Value:
-    if not chosen.any():
-        return Value(math.nan)
-    mean = float(np.asarray(values, dtype=np.float64)[chosen].mean())
-    low, high = bootstrap.of_mean(values, chosen) if bootstrap else (math.nan, math.nan)
-    return Value(mean, low, high, int(chosen.sum()))
-
-
 def _placed(
     counted: Counted, protocol: Protocol, thresholds: Sequence[float], bootstrap: Bootstrap | None
 ) -> dict[str, Value]:
@@ -120,11 +112,11 @@ def _placed(
     for suffix, overlaps in counted.overlaps.items():
         for threshold in thresholds:
             reached = successes(overlaps, threshold, strictly=protocol.strictly)
-            summary[f"ciou{suffix}@{threshold:g}"] = _mean(reached, counted.visible, bootstrap)
+            summary[f"ciou{suffix}@{threshold:g}"] = mean_value(reached, counted.visible, bootstrap)
         shares = auc_shares(overlaps, strictly=protocol.strictly)
-        summary[f"auc{suffix}"] = _mean(shares, counted.visible, bootstrap)
-        summary[f"mean_iou{suffix}"] = _mean(overlaps, counted.visible, bootstrap)
-    summary["pointing"] = _mean(counted.pointing, counted.visible, bootstrap)
+        summary[f"auc{suffix}"] = mean_value(shares, counted.visible, bootstrap)
+        summary[f"mean_iou{suffix}"] = mean_value(overlaps, counted.visible, bootstrap)
+    summary["pointing"] = mean_value(counted.pointing, counted.visible, bootstrap)
     return summary
 
 
@@ -152,11 +144,11 @@ def _interactive(
             worst[rows[0]] = overlaps[rows].min()
         for threshold in thresholds:
             reached = successes(worst, threshold, strictly=protocol.strictly)
-            summary[f"iiou{suffix}@{threshold:g}"] = _mean(reached, chosen, bootstrap)
+            summary[f"iiou{suffix}@{threshold:g}"] = mean_value(reached, chosen, bootstrap)
             if lone.any():  # a group of one asks no more than cIoU does: seen apart, it flatters nobody
-                summary[f"iiou{suffix}@{threshold:g}/several"] = _mean(reached, chosen & ~lone, bootstrap)
-                summary[f"iiou{suffix}@{threshold:g}/single"] = _mean(reached, lone, bootstrap)
-        summary[f"iauc{suffix}"] = _mean(auc_shares(worst, strictly=protocol.strictly), chosen, bootstrap)
+                summary[f"iiou{suffix}@{threshold:g}/several"] = mean_value(reached, chosen & ~lone, bootstrap)
+                summary[f"iiou{suffix}@{threshold:g}/single"] = mean_value(reached, lone, bootstrap)
+        summary[f"iauc{suffix}"] = mean_value(auc_shares(worst, strictly=protocol.strictly), chosen, bootstrap)
     return summary
 
 
@@ -169,7 +161,7 @@ def _by_size(counted: Counted, protocol: Protocol, threshold: float, bootstrap: 
     }
     rates["pointing"] = counted.pointing
     return {
-        f"{key}/{name}": _mean(reached, counted.visible & (bins == name), bootstrap)
+        f"{key}/{name}": mean_value(reached, counted.visible & (bins == name), bootstrap)
         for key, reached in rates.items()
         for name in SIZE_BINS
     }
@@ -193,8 +185,8 @@ def _detected(
         }
         for name, form in forms.items():
             summary[f"{name}@{threshold:g}"] = _ranked(form, arrays, rows, counted, bootstrap)
-        summary[f"locacc@{threshold:g}"] = _mean(hits, counted.visible, bootstrap)
-        summary[f"precision@{threshold:g}"] = _mean(hits, counted.used, bootstrap)
+        summary[f"locacc@{threshold:g}"] = mean_value(hits, counted.visible, bootstrap)
+        summary[f"precision@{threshold:g}"] = mean_value(hits, counted.used, bootstrap)
     return summary
 
 

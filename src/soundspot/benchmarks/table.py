@@ -14,10 +14,11 @@ from soundspot.data.sets.extended import read_flickr_extended, read_vggss_extend
 from soundspot.data.sets.flickr import missing_flickr, read_flickr
 from soundspot.data.sets.is3 import read_is3
 from soundspot.data.sets.music import read_music
+from soundspot.data.sets.reading import list_file
 from soundspot.data.sets.synthetic import read_music_synthetic, read_synthetic
 from soundspot.data.sets.unlabelled import NO_TRUTH
 from soundspot.data.sets.urbansas import missing_urbansas, read_urbansas
-from soundspot.data.sets.vggss import LISTS, annotation_file, missing_vggss, read_vggss
+from soundspot.data.sets.vggss import LISTS, missing_vggss, read_vggss
 from soundspot.data.sets.vpo import read_vpo
 from soundspot.lookup import find
 from soundspot.types import Clip, Missing, Target, UserError
@@ -56,7 +57,7 @@ class Benchmark:
 def _part_of_vggss(list_name: str) -> Callable[[Path, Path | None], Pairs]:
     def read(annotations: Path, root: Path | None) -> Pairs:
         folder = annotations if annotations.is_dir() else annotations.parent
-        return read_vggss(annotations, root, ids=annotation_file(folder, list_name))
+        return read_vggss(annotations, root, ids=list_file(folder, (list_name,)))
 
     return read
 
@@ -64,7 +65,7 @@ def _part_of_vggss(list_name: str) -> Callable[[Path, Path | None], Pairs]:
 def _missing_part_of_vggss(list_name: str) -> Callable[[Path], list[Missing]]:
     def find(annotations: Path) -> list[Missing]:
         folder = annotations if annotations.is_dir() else annotations.parent
-        return missing_vggss(annotations, annotation_file(folder, list_name))
+        return missing_vggss(annotations, list_file(folder, (list_name,)))
 
     return find
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from soundspot.data.sets.box_json import find_masks, list_file, media_below, read_rows
+from soundspot.data.sets.box_json import find_masks, media_below, read_rows
+from soundspot.data.sets.reading import list_file
 from soundspot.types import UserError
 
 ROW = {"image": "/some/disk/set/visual_frames/a_b_1_a.jpg", "audio": "/other/audio_wav/a_b_1_a.wav"}

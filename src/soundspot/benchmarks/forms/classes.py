@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from soundspot.benchmarks.protocols import Protocol
-from soundspot.benchmarks.result import Value
+from soundspot.benchmarks.result import Value, mean_value
 from soundspot.metrics import classes as metrics
 from soundspot.metrics.intervals import Bootstrap
 from soundspot.metrics.maps import enlarge
@@ -46,8 +45,8 @@ def by_class(
         f"class_ciou@{threshold:g}": successes(overlaps, threshold) for threshold in (0.3, 0.5)
     }
     reached["class_auc"] = auc_shares(np.nan_to_num(overlaps))
-    summary = {key: _mean(values, ~np.isnan(overlaps), bootstrap) for key, values in reached.items()}
-    return summary | {"nsa": _mean(silent, ~np.isnan(silent), bootstrap)}
+    summary = {key: mean_value(values, ~np.isnan(overlaps), bootstrap) for key, values in reached.items()}
+    return summary | {"nsa": mean_value(silent, ~np.isnan(silent), bootstrap)}
 
 
 def _names(
@@ -64,11 +63,3 @@ def _names(
             ' add "classes", a JSON list of names'
         )
     return [str(name) for name in json.loads(text)]
-
-
-def _mean(values: np.ndarray, chosen: np.ndarray, bootstrap: Bootstrap | None) -> Value:
-    if not chosen.any():
-        return Value(math.nan)
-    numbers = np.where(chosen, values, 0.0)
-    low, high = bootstrap.of_mean(numbers, chosen) if bootstrap else (math.nan, math.nan)
-    return Value(float(numbers[chosen].mean()), low, high, int(chosen.sum()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy.typing as npt
 
 from soundspot.benchmarks.grid import Chunk, Truth, enlarged, in_chunks
 from soundspot.benchmarks.protocols import Protocol
-from soundspot.benchmarks.result import Value
+from soundspot.benchmarks.result import Value, mean_value
 from soundspot.metrics import negatives
 from soundspot.metrics.intervals import Bootstrap
 from soundspot.predictions import Predictions
@@ -39,10 +38,10 @@ def false_area(
     column = curves[:, int(np.flatnonzero(thresholds == best)[0])]
     summary = {
         "false_area_threshold": Value(best, count=int(visible.sum())),
-        "mean_iou@threshold": _mean(column, visible, bootstrap),
+        "mean_iou@threshold": mean_value(column, visible, bootstrap),
     }
     for kind in sorted(set(kinds[absent].tolist())):
-        summary[f"false_area/{kind}"] = _mean(column, absent & (kinds == kind), bootstrap)
+        summary[f"false_area/{kind}"] = mean_value(column, absent & (kinds == kind), bootstrap)
     areas = {kind: summary[f"false_area/{kind}"].value for kind in kinds[absent]}
     placed = summary["mean_iou@threshold"].value
     summary["f_placed_quiet"] = Value(negatives.combined(placed, areas)["all"], count=int(present.sum()))
@@ -74,9 +73,3 @@ def _curves(
 
     in_chunks(targets, protocol, fill)
     return curves
-
-
-def _mean(values: npt.NDArray, chosen: npt.NDArray[np.bool_], bootstrap: Bootstrap | None) -> Value:
-    known = np.where(chosen, values, 0.0)
-    low, high = bootstrap.of_mean(known, chosen) if bootstrap else (math.nan, math.nan)
-    return Value(float(values[chosen].mean()), low, high, int(chosen.sum()))

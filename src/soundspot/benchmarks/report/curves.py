@@ -14,7 +14,7 @@ from soundspot.benchmarks.report.svg import Line, density, histogram, line_chart
 from soundspot.benchmarks.result import Record, Result
 from soundspot.metrics import curves, statistics
 from soundspot.metrics.detection import curve
-from soundspot.metrics.overlap import AUC_THRESHOLDS, SIZE_BINS
+from soundspot.metrics.overlap import AUC_THRESHOLDS, size_bin
 
 Column = npt.NDArray[np.float64]
 POSITIONS = 28
@@ -158,13 +158,11 @@ def _confidences(result: Result) -> str:
 def _sizes(evidence: Evidence) -> list[str]:
     """Each target's size bin; "" where nothing is visible."""
     sizes = [""] * len(evidence.targets)
-    bounds = list(SIZE_BINS.items())
 
     def fill(chunk: Chunk, truth: Truth, start: int) -> None:
         for row, (target, own) in enumerate(zip(chunk, truth, strict=True)):
             if target.kind == "visible":
-                area = float(own.sum())
-                sizes[start + row] = next(name for name, bound in bounds if area < bound)
+                sizes[start + row] = size_bin(float(own.sum()))
 
     in_chunks(evidence.targets, evidence.protocol, fill)
     return sizes

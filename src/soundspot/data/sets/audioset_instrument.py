@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from soundspot.data.sets.music import category_name
-from soundspot.data.sets.reading import corners, first_there, read_json, unique
-from soundspot.data.sets.vggss import annotation_file
+from soundspot.data.sets.reading import boxed_target, corners, list_file, read_json, sound_of
 from soundspot.types import Clip, Target, UserError
 
 ANNOTATIONS = "audioset_box.json"
@@ -32,7 +31,7 @@ _KEY = re.compile(r"(?P<video>[^/]+)/(?P<second>\d+)")
 
 def read_audioset_instrument(annotations: Path, root: Path | None = None) -> list[tuple[Clip, Target]]:
     """The seconds of audioset_box.json (the file, or a folder that holds it) in its order, with a class a box."""
-    path = annotation_file(annotations, ANNOTATIONS)
+    path = list_file(annotations, (ANNOTATIONS,))
     wanted = "a JSON object of <video>/<second>, each with bbox"
     rows = read_json(path, wanted)
     if not isinstance(rows, dict) or not rows:
@@ -52,19 +51,13 @@ def _pair(path: Path, key: str, row: Any, root: Path | None) -> tuple[Clip, Targ
             " fetch it again"
         )
     assert isinstance(boxes, list)
-    box_labels = tuple(category_name(box["category"], CATEGORIES) for box in boxes)
-    labels, video, second = unique(box_labels), found["video"], int(found["second"])
-    target = Target(
-        key,
-        kind="visible" if boxes else "offscreen",
-        boxes=tuple(corners(box["normbox"], f"{path}, {key}") for box in boxes),
-        box_labels=box_labels,
-        labels=labels,
-        video=video,
-    )
+    names = [category_name(box["category"], CATEGORIES) for box in boxes]
+    video, second = found["video"], int(found["second"])
+    target = boxed_target(key, [corners(box["normbox"], f"{path}, {key}") for box in boxes], names, video)
+    labels = target.labels
     if root is None:
         return Clip(key, labels=labels), target
     folder = root / "video_frames" / video / f"frame_{second:03d}"
     picture = next(iter(sorted(folder.glob("*.jpg"))), folder / "00000.jpg")
-    sound = first_there(root / "audio" / f"{video}.wav", root / "audio" / f"{video}.flac")
+    sound = sound_of(root, video)
     return Clip(key, image=picture, audio=sound, time_seconds=second + 0.5, labels=labels), target

@@ -30,8 +30,7 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from soundspot.data.sets.reading import read_json, unique
-from soundspot.data.sets.vggss import annotation_file
+from soundspot.data.sets.reading import list_file, read_json, unique
 from soundspot.lookup import find
 from soundspot.types import KINDS, Box, Clip, Kind, Missing, Target, UserError
 
@@ -51,7 +50,7 @@ def read_avatar(annotations: Path, root: Path | None = None) -> list[Pair]:
     Masks are files below `root`, or without it below the annotations' folder. UserError naming the film and frame where
     the form is not kept.
     """
-    path = annotation_file(annotations, ANNOTATIONS)
+    path = list_file(annotations, (ANNOTATIONS,))
     pairs = [
         _pair(where, video, frame, root, root or path.parent)
         for video_where, video in _videos(path)
@@ -69,13 +68,13 @@ def read_avatar(annotations: Path, root: Path | None = None) -> list[Pair]:
 
 def missing_avatar(annotations: Path) -> list[Missing]:
     """Films that are listed without any annotated frame."""
-    path = annotation_file(annotations, ANNOTATIONS)
+    path = list_file(annotations, (ANNOTATIONS,))
     return [Missing(str(video["id"]), "no annotated frame") for _, video in _videos(path) if not video["frames"]]
 
 
 def scenarios(annotations: Path) -> dict[str, str]:
     """The scenario of each clip that states one, by clip id: to score a part of the frames alone."""
-    path = annotation_file(annotations, ANNOTATIONS)
+    path = list_file(annotations, (ANNOTATIONS,))
     return {
         _clip_id(video, _moment(where, video, frame)): str(frame["scenario"])
         for video_where, video in _videos(path)

@@ -29,7 +29,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from soundspot.data.sets.box_json import Media, Row, list_file, media_below, read_rows
+from soundspot.data.sets.box_json import Media, Row, media_below, read_rows
+from soundspot.data.sets.reading import list_file
 from soundspot.types import Clip, Target, UserError
 
 Subset = Literal["s4", "ms3"]

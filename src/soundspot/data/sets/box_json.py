@@ -8,12 +8,12 @@ explained. The paths are those of the authors' machines: only what stands below 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from soundspot.data.sets.reading import read_json
 from soundspot.types import Box, UserError
 
 GRID = 224
@@ -37,13 +37,10 @@ class Row:
 
 def read_rows(path: Path) -> list[Row]:
     """The rows of a list, in its order; UserError for another content."""
-    wanted = f"{path}: expected a JSON list of objects with image, audio and gt_box"
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{wanted}, got no JSON ({error}); fetch it again") from error
+    wanted = "a JSON list of objects with image, audio and gt_box"
+    rows = read_json(path, wanted)
     if not isinstance(rows, list) or not rows or not all(_is_row(row) for row in rows):
-        raise UserError(f"{wanted}, got something else; fetch it again")
+        raise UserError(f"{path}: expected {wanted}, got something else; fetch it again")
     return [_row(row, path) for row in rows]
 
 
@@ -112,15 +109,3 @@ def find_masks(masks: Path | None, stems: Sequence[str]) -> dict[str, Path]:
             " fetch the masks again, or move the folder away to use boxes alone"
         )
     return {stem: there[stem] for stem in stems}
-
-
-def list_file(annotations: Path, names: Sequence[str]) -> Path:
-    """`annotations` itself if a file, else the first of `names` in that folder; UserError if there is none."""
-    if annotations.is_file():
-        return annotations
-    path = next((annotations / name for name in names if (annotations / name).is_file()), None)
-    if path is None:
-        raise UserError(
-            f"{annotations}: expected {' or '.join(names)} or a folder that holds it, got none; check the path"
-        )
-    return path

@@ -14,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from soundspot.data.sets.flickr import read_flickr
-from soundspot.data.sets.vggss import annotation_file, read_vggss
+from soundspot.data.sets.reading import list_file
+from soundspot.data.sets.vggss import read_vggss
 from soundspot.lookup import find
 from soundspot.types import Clip, Target, UserError
 
@@ -71,7 +72,7 @@ def count_negatives(pairs: Iterable[Pair]) -> dict[str, int]:
 
 
 def _beside(annotations: Path, name: str) -> Path:
-    return annotation_file(annotations if annotations.is_dir() else annotations.parent, name)
+    return list_file(annotations if annotations.is_dir() else annotations.parent, (name,))
 
 
 def _negative(row: dict[str, str], clips: dict[str, Clip], model: Clip | None, table: Path) -> Pair:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from soundspot.data.sets.box_json import Row, find_masks, list_file, media_below, read_rows
+from soundspot.data.sets.box_json import Row, find_masks, media_below, read_rows
+from soundspot.data.sets.reading import list_file
 from soundspot.metrics.overlap import group_of_name
 from soundspot.types import Clip, Target, UserError
 

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from soundspot.data.lists import read_ids
-from soundspot.data.sets.reading import corners, first_there, read_json, unique
-from soundspot.data.sets.vggss import annotation_file
+from soundspot.data.sets.reading import boxed_target, corners, list_file, read_json, sound_of
 from soundspot.types import Clip, Missing, Target, UserError
 
 Part = Literal["solo", "duet"]
@@ -38,7 +37,7 @@ def read_music(annotations: Path, root: Path | None = None, *, part: Part) -> li
     Boxes are of sounding instruments only, a class each. A frame without any has kind "offscreen": no source of its
     sound is boxed, whether it is out of view or nobody plays (the file does not tell). DSOL's scores leave it out.
     """
-    path = annotation_file(annotations, f"{part}test.json")
+    path = list_file(annotations, (f"{part}test.json",))
     wanted = "a JSON object of frames, each with bbox"
     rows = read_json(path, wanted)
     if not isinstance(rows, dict) or not rows:
@@ -72,19 +71,12 @@ def _pair(path: Path, key: str, row: Any, root: Path | None) -> tuple[Clip, Targ
             f" got {key!r}: {str(row)[:60]}; fetch it again"
         )
     clip_id, video, second = key.removesuffix(".jpg"), found["video"], int(found["second"])
-    box_labels = tuple(category_name(box["category_id"], CATEGORIES) for box in boxes)
-    labels = unique(box_labels)
-    target = Target(
-        clip_id,
-        kind="visible" if boxes else "offscreen",
-        boxes=tuple(corners(box["normbox"], f"{path}, {key}") for box in boxes),
-        box_labels=box_labels,
-        labels=labels,
-        video=video,
-    )
+    names = [category_name(box["category_id"], CATEGORIES) for box in boxes]
+    target = boxed_target(clip_id, [corners(box["normbox"], f"{path}, {key}") for box in boxes], names, video)
+    labels = target.labels
     if root is None:
         return Clip(clip_id, labels=labels), target
-    sound = first_there(root / "audio" / f"{video}.wav", root / "audio" / f"{video}.flac")
+    sound = sound_of(root, video)
     picture = root / "video_frames" / key
     return Clip(clip_id, image=picture, audio=sound, time_seconds=second + 0.5, labels=labels), target
 

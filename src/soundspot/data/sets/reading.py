@@ -1,4 +1,4 @@
-"""What the readers of several data sets share: JSON with a clear refusal, the first of some places, corner boxes."""
+"""What the readers of several data sets share: JSON with a clear refusal, where files lie, boxes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from soundspot.types import Box, UserError
+from soundspot.types import Box, Target, UserError
 
 
 def read_json(path: Path, wanted: str) -> Any:
@@ -17,6 +17,18 @@ def read_json(path: Path, wanted: str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: expected {wanted}, got no JSON ({error}); fetch it again") from error
+
+
+def list_file(annotations: Path, names: Sequence[str]) -> Path:
+    """`annotations` itself if a file, else the first of `names` in that folder; UserError if there is none."""
+    if annotations.is_file():
+        return annotations
+    path = next((annotations / name for name in names if (annotations / name).is_file()), None)
+    if path is None:
+        raise UserError(
+            f"{annotations}: expected {' or '.join(names)} or a folder that holds it, got none; check the path"
+        )
+    return path
 
 
 def first_there(*places: Path) -> Path:
@@ -36,3 +48,20 @@ def corners(values: object, where: str) -> Box:
 def unique(names: Sequence[str]) -> tuple[str, ...]:
     """Each name once, in the order of its first appearance."""
     return tuple(dict.fromkeys(names))
+
+
+def boxed_target(clip_id: str, boxes: Sequence[Box], box_labels: Sequence[str], video: str | None = None) -> Target:
+    """The truth of boxes with a class each. Without any, no source of the sound is boxed: kind "offscreen"."""
+    return Target(
+        clip_id,
+        kind="visible" if boxes else "offscreen",
+        boxes=tuple(boxes),
+        box_labels=tuple(box_labels),
+        labels=unique(box_labels),
+        video=video,
+    )
+
+
+def sound_of(root: Path, name: str) -> Path:
+    """Where DSOL's layout has a sound: audio/<name>.wav, or .flac."""
+    return first_there(root / "audio" / f"{name}.wav", root / "audio" / f"{name}.flac")

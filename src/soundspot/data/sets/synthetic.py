@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from soundspot.data.sets.music import CATEGORIES as MUSIC_CATEGORIES
 from soundspot.data.sets.music import category_name
-from soundspot.data.sets.reading import corners, first_there, read_json, unique
+from soundspot.data.sets.reading import boxed_target, corners, read_json, sound_of
 from soundspot.types import Clip, Target, UserError
 
 NAMES = "categories.json"
@@ -57,18 +57,12 @@ def _names(path: Path) -> dict[int, str]:
 
 def _pair(path: Path, root: Path | None, names: Mapping[int, str]) -> tuple[Clip, Target]:
     clip_id, rows = path.stem, _rows(path)
-    box_labels = tuple(category_name(row[4], names) for row in rows)
-    labels = unique(box_labels)
-    target = Target(
-        clip_id,
-        kind="visible" if rows else "offscreen",
-        boxes=tuple(corners(row[:4], str(path)) for row in rows),
-        box_labels=box_labels,
-        labels=labels,
-    )
+    box_labels = [category_name(row[4], names) for row in rows]
+    target = boxed_target(clip_id, [corners(row[:4], str(path)) for row in rows], box_labels)
+    labels = target.labels
     if root is None:
         return Clip(clip_id, labels=labels), target
-    sound = first_there(root / "audio" / f"{clip_id}.wav", root / "audio" / f"{clip_id}.flac")
+    sound = sound_of(root, clip_id)
     return Clip(clip_id, image=root / "video" / f"{clip_id}.jpg", audio=sound, labels=labels), target
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from soundspot.data.lists import read_ids, same_id
+from soundspot.data.sets.reading import list_file
 from soundspot.types import Box, Clip, Missing, Target, UserError
 
 ANNOTATIONS = "vggss.json"
@@ -33,7 +34,7 @@ def read_vggss(annotations: Path, root: Path | None = None, *, ids: Path | None 
     Boxes stay as they are, defects included. With `root`, media are root/frames/<id>.jpg and root/audio/<id>.wav.
     A list may spell ids in milliseconds, or with .jpg; clips bear those of vggss.json.
     """
-    pairs = [_pair(row, root) for row in _rows(annotation_file(annotations, ANNOTATIONS))]
+    pairs = [_pair(row, root) for row in _rows(list_file(annotations, (ANNOTATIONS,)))]
     if ids is None:
         return pairs
     wanted = {same_id(clip_id) for clip_id in read_ids(ids)}
@@ -45,14 +46,6 @@ def missing_vggss(annotations: Path, ids: Path) -> list[Missing]:
     known = {clip.id for clip, _ in read_vggss(annotations)}
     lost = [clip_id for clip_id in read_ids(ids) if same_id(clip_id) not in known]
     return [Missing(clip_id, f"no boxes in {ANNOTATIONS}") for clip_id in lost]
-
-
-def annotation_file(annotations: Path, name: str) -> Path:
-    """`annotations` itself if a file, else the file called `name` in that folder; UserError if there is none."""
-    path = annotations / name if annotations.is_dir() else annotations
-    if not path.is_file():
-        raise UserError(f"{annotations}: expected {name} or a folder that holds it, got none; check the path")
-    return path
 
 
 def ez_clip(

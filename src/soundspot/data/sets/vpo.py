@@ -22,8 +22,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from soundspot.data.sets.box_json import list_file
 from soundspot.data.sets.is3 import read_pairs
+from soundspot.data.sets.reading import list_file
 from soundspot.types import Clip, Target, UserError
 
 Part = Literal["ss", "ms"]
