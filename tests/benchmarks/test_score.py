@@ -170,6 +170,9 @@ def test_mask_file_is_read(tmp_path: Path) -> None:
     weights = truth_weights(Target("a", mask=tmp_path / "mask.png"), PROTOCOLS["strict"])
     assert weights[:112].all()
     assert not weights[112:].any()
+    write_image(tmp_path / "mask.png", 255 - picture)  # a file that is written anew is read anew
+    again = truth_weights(Target("a", mask=tmp_path / "mask.png"), PROTOCOLS["strict"])
+    assert np.array_equal(again, ~weights)
 
 
 def test_level_rule_asks_for_the_score_range() -> None:

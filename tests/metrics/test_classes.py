@@ -15,7 +15,7 @@ from soundspot.metrics.classes import (
     SHARES_OF_MAX,
     class_overlaps,
     class_rates,
-    class_weights,
+    class_cells,
     known,
     match_clusters,
     merge_clusters,
@@ -44,7 +44,7 @@ def flat(maps: np.ndarray) -> np.ndarray:
 def test_single_sources_equal_the_peer(golden: Golden) -> None:
     arrays = golden("dsol_solo_metric__a")
     boxes = [corners(rows) for rows in arrays["in_box_xywh_norm_f64"]]
-    truth, has_box = zip(*[class_weights(own, ["x"] * len(own), ["x"]) for own in boxes], strict=True)
+    truth, has_box = zip(*[class_cells(own, ["x"] * len(own), ["x"]) for own in boxes], strict=True)
     assert arrays["par_thr_of_max"] == np.float32(SHARES_OF_MAX["solo"])
     values = class_overlaps(
         flat(arrays["in_map"])[:, None],
@@ -67,7 +67,7 @@ def test_mixtures_equal_the_peer(golden: Golden, kind: str) -> None:
     overlaps, silent = [], []
     for maps, rows in zip(arrays["in_class_maps"], arrays["in_box_xywh_norm_cat_f64"], strict=True):
         labels = [names[int(row[4])] for row in rows if not np.isnan(row[4])]
-        truth, sounding = class_weights(corners(rows), labels, INSTRUMENTS)
+        truth, sounding = class_cells(corners(rows), labels, INSTRUMENTS)
         own = flat(merge_clusters(maps, matrix))[None]
         overlaps.append(class_overlaps(own, truth.reshape(1, 11, -1), sounding[None], share)[0])
         silent.append(silent_shares(own, sounding[None])[0])
@@ -103,13 +103,13 @@ def test_nothing_to_measure_is_nan_and_left_out() -> None:
 
 
 def test_a_degenerate_box_is_a_class_that_fails() -> None:
-    truth, sounding = class_weights([(0.5, 0.5, 0.5, 0.9), (0, 0, 1, 1)], ["cello", "flute"], ["cello", "flute"], 4)
+    truth, sounding = class_cells([(0.5, 0.5, 0.5, 0.9), (0, 0, 1, 1)], ["cello", "flute"], ["cello", "flute"], 4)
     values = class_overlaps(np.ones((1, 2, 16)), truth.reshape(1, 2, 16), sounding[None], 0.5)
     assert values == [0.5]
 
 
 def test_boxes_of_one_class_join() -> None:
-    truth, sounding = class_weights([(0, 0, 0.5, 1), (0.25, 0, 1, 0.5)], ["a", "a"], ["b", "a"], 4)
+    truth, sounding = class_cells([(0, 0, 0.5, 1), (0.25, 0, 1, 0.5)], ["a", "a"], ["b", "a"], 4)
     assert list(sounding) == [False, True]
     assert truth.sum(axis=(1, 2)).tolist() == [0, 12]
     assert truth.max() == 1
@@ -147,8 +147,8 @@ def test_fewer_clusters_than_classes_leave_classes_without() -> None:
 
 def test_mistakes_are_told() -> None:
     with pytest.raises(UserError, match="unknown class 'celo': expected one of cello, flute; did you mean 'cello'"):
-        class_weights([(0, 0, 1, 1)], ["celo"], ["cello", "flute"])
+        class_cells([(0, 0, 1, 1)], ["celo"], ["cello", "flute"])
     with pytest.raises(UserError, match="expected a class a box, got 0 classes for 1 boxes"):
-        class_weights([(0, 0, 1, 1)], [], ["cello"])
+        class_cells([(0, 0, 1, 1)], [], ["cello"])
     with pytest.raises(UserError, match=r"expected cluster numbers in 0\.\.2, got 0\.\.3"):
         match_clusters([0, 1], [0, 3], 2, 3)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundspot.metrics import boxes_to_weights
+from soundspot.metrics import boxes_to_cells
 from soundspot.metrics.truth import box_edges
 
 
@@ -17,9 +17,9 @@ def test_edges_are_one_less() -> None:
 
 
 def test_box_from_the_very_left_vanishes() -> None:
-    weights = boxes_to_weights([(0, 0.25, 0.5, 0.75)], 256, rounding="coarse_to_fine")
+    weights = boxes_to_cells([(0, 0.25, 0.5, 0.75)], 256, rounding="coarse_to_fine")
     assert not weights.any()
-    assert boxes_to_weights([(1 / 256, 0.25, 0.5, 0.75)], 256, rounding="coarse_to_fine").sum() == 127 * 128
+    assert boxes_to_cells([(1 / 256, 0.25, 0.5, 0.75)], 256, rounding="coarse_to_fine").sum() == 127 * 128
 
 
 @pytest.mark.shared

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundspot.data.sets.flickr import parse_xml
-from soundspot.metrics import boxes_to_weights, mask_to_weights, size_bin
+from soundspot.metrics import boxes_to_cells, boxes_to_weights, mask_to_cells, size_bin
 from soundspot.metrics.truth import area_average, box_edges
 
 Golden = Callable[[str], dict[str, np.ndarray]]
@@ -25,12 +25,12 @@ def unpacked(packed: np.ndarray) -> np.ndarray:
 def test_vggss_boxes_equal_the_peers(golden: Golden) -> None:
     arrays = golden("gt_vggss__a")
     rows = json.loads(str(arrays["in_rows_json"]))
-    maps = np.stack([boxes_to_weights(row["bbox"], 224) for row in rows])
+    maps = np.stack([boxes_to_cells(row["bbox"], 224) for row in rows])
     assert np.array_equal(maps, unpacked(arrays["out_ez_packed"]))
     assert np.array_equal(maps, unpacked(arrays["out_lvs_packed"]))
     assert np.array_equal(maps.sum(axis=(1, 2)), arrays["out_area"])
     assert [size_bin(area) for area in maps.sum(axis=(1, 2))] == list(arrays["out_size_bin"])
-    unclamped = np.stack([boxes_to_weights(row["bbox"], 224, rounding="unclamped_floor") for row in rows])
+    unclamped = np.stack([boxes_to_cells(row["bbox"], 224, rounding="unclamped_floor") for row in rows])
     assert np.array_equal(unclamped, unpacked(arrays["out_kccv_train_packed"]))
 
 
@@ -48,7 +48,7 @@ def test_flickr_boxes_equal_the_peers(golden: Golden) -> None:
 
 def test_pixel_boxes_come_back_from_fractions(golden: Golden) -> None:
     arrays = golden("gt_pixel224__a")
-    maps = np.stack([boxes_to_weights([box / 224], 224) for box in arrays["in_box"].astype(np.float64)])
+    maps = np.stack([boxes_to_cells([box / 224], 224) for box in arrays["in_box"].astype(np.float64)])
     assert np.array_equal(maps, unpacked(arrays["out_packed"]))
     assert np.array_equal(maps.sum(axis=(1, 2)), arrays["out_area"])
 
@@ -69,8 +69,8 @@ def test_forgiving_whole_pixels_changes_no_vggss_map(annotations: Path) -> None:
 
 def test_degenerate_boxes_cover_nothing() -> None:
     overflowed = (0.4, 0.6, -2.8823037615171176e16, 0.9)
-    assert not boxes_to_weights([overflowed, (0.2, 0.5, 0.2, 0.9), (0.5, 0.5, 0.4, 0.9)], 224).any()
-    assert boxes_to_weights([overflowed, (0, 0, 0.5, 1)], 224).sum() == 112 * 224
+    assert not boxes_to_cells([overflowed, (0.2, 0.5, 0.2, 0.9), (0.5, 0.5, 0.4, 0.9)], 224).any()
+    assert boxes_to_cells([overflowed, (0, 0, 0.5, 1)], 224).sum() == 112 * 224
 
 
 def test_consensus_counts_boxes_up_to_full_weight() -> None:
@@ -83,24 +83,24 @@ def test_mask_of_another_size_keeps_its_place() -> None:
     mask = np.zeros((448, 896), dtype=bool)
     mask[:224, :448] = True
     for sampling in ("area", "nearest"):
-        weights = mask_to_weights(mask, 224, sampling)
+        weights = mask_to_cells(mask, 224, sampling)
         assert weights[:112, :112].all()
         assert weights.sum() == 112 * 112
 
 
 def test_mask_on_the_grid_is_itself() -> None:
     mask = np.random.default_rng(0).random((224, 224)) < 0.3
-    assert np.array_equal(mask_to_weights(mask, 224), mask)
-    assert np.array_equal(mask_to_weights(mask, 224, "nearest"), mask)
+    assert np.array_equal(mask_to_cells(mask, 224), mask)
+    assert np.array_equal(mask_to_cells(mask, 224, "nearest"), mask)
 
 
 def test_small_object_never_vanishes() -> None:
     mask = np.zeros((2240, 2240), dtype=bool)
     mask[1003, 2001] = True
     for sampling in ("area", "nearest"):
-        weights = mask_to_weights(mask, 224, sampling)
+        weights = mask_to_cells(mask, 224, sampling)
         assert list(zip(*np.nonzero(weights), strict=True)) == [(100, 200)]
-    assert not mask_to_weights(np.zeros((10, 10), dtype=bool), 224).any()
+    assert not mask_to_cells(np.zeros((10, 10), dtype=bool), 224).any()
 
 
 @pytest.mark.parametrize("size", [(7, 7), (14, 10), (300, 5)])
@@ -112,4 +112,4 @@ def test_area_average_keeps_the_mean(size: tuple[int, int]) -> None:
 
 def test_mask_that_is_no_picture_is_refused() -> None:
     with pytest.raises(ValueError, match=r"expected a mask \(H, W\), got \(3, 4, 5\)"):
-        mask_to_weights(np.zeros((3, 4, 5), dtype=bool), 224)
+        mask_to_cells(np.zeros((3, 4, 5), dtype=bool), 224)

@@ -11,7 +11,7 @@ from soundspot.benchmarks.result import Value
 from soundspot.data.sets.extended import SORTS
 from soundspot.metrics.curves import Form, max_f1_by_kind
 from soundspot.metrics.detection import average_precision, average_precision_slavc, max_f1, max_f1_slavc
-from soundspot.metrics.overlap import SIZE_BINS, size_bin, successes
+from soundspot.metrics.overlap import SIZE_BINS, size_bins, successes
 from soundspot.types import Target
 
 
@@ -37,7 +37,7 @@ def detection_by_part(
     sampled = protocol.precision == "slavc"
     form: Form = "sampled" if sampled else "voc"
     ap, f1 = (average_precision_slavc, max_f1_slavc) if sampled else (average_precision, max_f1)
-    bins = np.array([size_bin(value) for value in area])
+    bins = size_bins(area)
     sorts = np.array([sort_of(target) for target in targets])
     ids = [target.clip_id for target in targets]
     summary: dict[str, Value] = {}

@@ -21,19 +21,16 @@ class TorchMeasurer:
     def __init__(self, protocol: Protocol, device: str) -> None:
         self.protocol, self.device = protocol, torch.device(device)
 
-    def __call__(
-        self, predictions: Predictions, ids: Sequence[str], visible: np.ndarray, truth: Truth
-    ) -> dict[str, np.ndarray]:
+    def __call__(self, predictions: Predictions, ids: Sequence[str], truth: Truth) -> dict[str, np.ndarray]:
         """What a `measure.Kernel` gives."""
         maps = [predictions.maps[clip_id] for clip_id in ids]
         for clip_id, scores in zip(ids, maps, strict=True):
             check_single(clip_id, scores)
         large = self._enlarged(maps)
         columns = {"confidence": self._confidence(large, predictions).cpu().numpy()}
-        seen = torch.from_numpy(visible).to(self.device)
-        if bool(seen.any()):
-            flat = self._stretched(large[seen], predictions.score_range).flatten(1)
-            wanted = torch.from_numpy(truth).to(self.device)[seen]
+        if len(truth):
+            flat = self._stretched(large[: len(truth)], predictions.score_range).flatten(1)
+            wanted = torch.from_numpy(truth).to(self.device)
             counts = (wanted > 0).sum(dim=1)
             columns["ciou"] = _ciou(self._claimed(flat), wanted)
             columns["ciou_adaptive"] = _ciou(self._adaptive(flat, counts), wanted)

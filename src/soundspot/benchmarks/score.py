@@ -18,7 +18,7 @@ from soundspot.benchmarks.summary import Counted, count, summarise, units_of
 from soundspot.data.check import defects, leaks
 from soundspot.lookup import find
 from soundspot.metrics.intervals import NUM_RANK_RESAMPLES, NUM_RESAMPLES, SEED, Bootstrap
-from soundspot.metrics.overlap import size_bin
+from soundspot.metrics.overlap import size_bins
 from soundspot.predictions import Predictions
 from soundspot.types import Missing, Target, UserError
 
@@ -134,6 +134,7 @@ def _priors_beside(
 
 def _records(predictions: Predictions, measured: Measured, counted: Counted) -> list[Record]:
     """A row a clip, as measured: a missing clip's values are None and `status` says why."""
+    bins = size_bins(counted.area)
     return [
         {
             "clip_id": target.clip_id,
@@ -146,7 +147,7 @@ def _records(predictions: Predictions, measured: Measured, counted: Counted) -> 
             "pointing": _number(measured.pointing[row]),
             "confidence": _number(measured.confidence[row]),
             "area": float(counted.area[row]),
-            "size_bin": size_bin(counted.area[row]) if target.kind == "visible" else None,
+            "size_bin": str(bins[row]) if target.kind == "visible" else None,
             "group": target.group,
             "unit": unit,
         }

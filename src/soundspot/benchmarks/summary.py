@@ -16,7 +16,7 @@ from soundspot.benchmarks.protocols import Protocol
 from soundspot.benchmarks.result import Value, mean_value
 from soundspot.metrics import detection, overlap
 from soundspot.metrics.intervals import Bootstrap
-from soundspot.metrics.overlap import SIZE_BINS, auc_shares, size_bin, successes
+from soundspot.metrics.overlap import SIZE_BINS, auc_shares, size_bins, successes
 from soundspot.types import Target
 
 Bools = npt.NDArray[np.bool_]
@@ -154,7 +154,7 @@ def _interactive(
 
 def _by_size(counted: Counted, protocol: Protocol, threshold: float, bootstrap: Bootstrap | None) -> dict[str, Value]:
     """The success rates, and pointing, by the size of what sounds."""
-    bins = np.array([size_bin(area) for area in counted.area])
+    bins = size_bins(counted.area)
     rates: dict[str, npt.NDArray[Any]] = {
         f"ciou{suffix}@{threshold:g}": successes(overlaps, threshold, strictly=protocol.strictly)
         for suffix, overlaps in counted.overlaps.items()

@@ -15,7 +15,7 @@ from soundspot.metrics.maps import confidence_max, confidence_top_quarter, enlar
 from soundspot.metrics.overlap import auc, ciou, group_of_name, iauc, iiou, pointing, size_bin, success_rate
 from soundspot.metrics.recognition import multi_map, multi_precision, multi_recall, nmi
 from soundspot.metrics.retrieval import ranks, recall_at
-from soundspot.metrics.truth import boxes_to_weights, mask_to_weights
+from soundspot.metrics.truth import boxes_to_cells, boxes_to_weights, mask_to_cells
 
 __all__ = [
     "alignment",
@@ -23,6 +23,7 @@ __all__ = [
     "auroc",
     "average_precision",
     "average_precision_slavc",
+    "boxes_to_cells",
     "boxes_to_weights",
     "ciou",
     "claimed",
@@ -35,7 +36,7 @@ __all__ = [
     "group_of_name",
     "iauc",
     "iiou",
-    "mask_to_weights",
+    "mask_to_cells",
     "max_f1",
     "max_f1_slavc",
     "multi_map",

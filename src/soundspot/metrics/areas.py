@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from soundspot.metrics.order import Order, Scores
 from soundspot.metrics.overlap import count_true
 
 Bools = npt.NDArray[np.bool_]
-Scores = npt.NDArray[np.floating]
 
 AreaRule = Literal[
     "half_ge", "half_gt", "half_gt_or_one", "half_ge_and_level", "level", "level_gt", "share_of_max", "half_exact"
 ]
 
 
-def claimed(scores: Scores, rule: AreaRule, level: float = 0.5) -> Bools:
-    """(N, P) -> bool (N, P) by one of the field's rules.
+class Ranked(Protocol):
+    """Tells values at places of the ascending order of (N, P) scores, 0 the lowest; `Order` is one."""
+
+    def at(self, place: int) -> Scores:
+        """(N, 1): each row's value at the same place."""
+        ...
+
+    def at_each(self, places: npt.NDArray[np.integer]) -> Scores:
+        """(N,) -> (N, 1): each row's value at a place of its own."""
+        ...
+
+
+def claimed(scores: Scores, rule: AreaRule, level: float = 0.5, *, ranked: Ranked | None = None) -> Bools:
+    """(N, P) -> bool (N, P) by one of the field's rules; `ranked` where the scores' order is partly known already.
 
     half_ge: at least the value at sorted index P // 2 (EZ-VSL, SLAVC); half_gt: more than it (SSLalign);
     half_gt_or_one: or at least 1, since LVS binarises in place; half_ge_and_level: and at least `level` (RCGrad);
@@ -34,8 +46,8 @@ def claimed(scores: Scores, rule: AreaRule, level: float = 0.5) -> Bools:
         return scores > level * scores.max(axis=1, keepdims=True)
     pixels = scores.shape[1]
     if rule == "half_exact":
-        return top_exactly(scores, np.full(len(scores), pixels // 2))
-    middle = np.partition(scores, pixels // 2, axis=1)[:, pixels // 2, None]
+        return top_exactly(scores, np.full(len(scores), pixels // 2), ranked=ranked)
+    middle = (ranked or Order(scores)).at(pixels // 2)
     if rule == "half_ge":
         return scores >= middle
     if rule == "half_ge_and_level":
@@ -47,9 +59,9 @@ def claimed(scores: Scores, rule: AreaRule, level: float = 0.5) -> Bools:
     raise ValueError(f"expected an area rule, got {rule!r}")
 
 
-def top_exactly(scores: Scores, counts: npt.NDArray[np.integer]) -> Bools:
+def top_exactly(scores: Scores, counts: npt.NDArray[np.integer], *, ranked: Ranked | None = None) -> Bools:
     """(N, P), (N,) -> bool (N, P) with exactly counts[n] highest pixels; ties go to the first in reading order."""
-    bounds = _kth_smallest(scores, scores.shape[1] - np.maximum(counts, 1))
+    bounds = (ranked or Order(scores)).at_each(scores.shape[1] - np.maximum(counts, 1))
     chosen = scores > bounds
     wanted = counts - count_true(chosen)
     for row in np.flatnonzero(counts > 0):
@@ -59,17 +71,11 @@ def top_exactly(scores: Scores, counts: npt.NDArray[np.integer]) -> Bools:
     return chosen
 
 
-def top_more_than(scores: Scores, counts: npt.NDArray[np.integer]) -> Bools:
+def top_more_than(scores: Scores, counts: npt.NDArray[np.integer], *, ranked: Ranked | None = None) -> Bools:
     """(N, P), (N,) -> bool (N, P): pixels above sorted[P - counts], so one pixel fewer than asked (SSLalign's code).
 
     An empty truth (count 0) asks for half the pixels there.
     """
     pixels = scores.shape[1]
     asked = np.where(counts > 0, counts, pixels // 2)
-    return scores > _kth_smallest(scores, pixels - asked)
-
-
-def _kth_smallest(scores: Scores, ranks: npt.NDArray[np.integer]) -> Scores:
-    """(N, P), (N,) -> (N, 1): in each row the value at that index of the ascending order."""
-    values = [np.partition(row, rank)[rank] for row, rank in zip(scores, ranks, strict=True)]
-    return np.asarray(values, dtype=scores.dtype).reshape(-1, 1)
+    return scores > (ranked or Order(scores)).at_each(pixels - asked)

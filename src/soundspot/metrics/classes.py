@@ -10,7 +10,7 @@ import numpy.typing as npt
 from soundspot.lookup import unknown
 from soundspot.metrics.areas import claimed
 from soundspot.metrics.overlap import auc, ciou, success_rate
-from soundspot.metrics.truth import BoxRounding, boxes_to_weights
+from soundspot.metrics.truth import BoxRounding, boxes_to_cells
 from soundspot.types import UserError
 
 Bools = npt.NDArray[np.bool_]
@@ -24,15 +24,15 @@ SILENT_LEVEL = 0.2
 """A pixel at or below it is silent for a class: absolute, on the softmax over classes."""
 
 
-def class_weights(
+def class_cells(
     boxes: Sequence[Sequence[float]],
     labels: Sequence[str],
     classes: Sequence[str],
     grid: int = 224,
     *,
     rounding: BoxRounding = "unclamped_floor",
-) -> tuple[npt.NDArray[np.float32], Bools]:
-    """Boxes with a class each -> (K, grid, grid) weights of 0 and 1 a class, (K,) which classes have a box.
+) -> tuple[Bools, Bools]:
+    """Boxes with a class each -> bool (K, grid, grid) of each class, (K,) which classes have a box.
 
     The default rounding is DSOL's: corners towards zero as they are. UserError for a label that is none of `classes`,
     and if there isn't one label a box.
@@ -42,11 +42,11 @@ def class_weights(
     strange = next((label for label in labels if label not in classes), None)
     if strange is not None:
         raise unknown(classes, strange, "class")
-    weights = [
-        boxes_to_weights([box for box, own in zip(boxes, labels, strict=True) if own == name], grid, rounding=rounding)
+    cells = [
+        boxes_to_cells([box for box, own in zip(boxes, labels, strict=True) if own == name], grid, rounding=rounding)
         for name in classes
     ]
-    return np.stack(weights), np.array([name in labels for name in classes])
+    return np.stack(cells), np.array([name in labels for name in classes])
 
 
 def merge_clusters(maps: Maps, clusters_of_class: npt.ArrayLike) -> Maps:
@@ -88,8 +88,8 @@ def match_clusters(
     return matched
 
 
-def class_overlaps(maps: Maps, truth: Maps, sounding: Bools, share: float) -> Floats:
-    """(N, K, P) maps, (N, K, P) weights, (N, K) which classes have boxes -> (N,): an image's mean cIoU over those.
+def class_overlaps(maps: Maps, truth: npt.NDArray, sounding: Bools, share: float) -> Floats:
+    """(N, K, P) maps and truth, (N, K) which classes have boxes -> (N,): an image's mean cIoU over those.
 
     A class claims what is strictly above `share` (see SHARES_OF_MAX) of its map's maximum. An image without boxes has
     no value: NaN, and DSOL's code leaves it out. With one class (K = 1) this is the overlap of single sources.

@@ -24,7 +24,7 @@ class Bootstrap:
         self.units = np.array([order.setdefault(unit, len(order)) for unit in units], dtype=np.int64)
         self.num_units = len(order)
         generator = np.random.default_rng(seed)
-        self.draws = np.empty((resamples, self.num_units), dtype=np.float32)
+        self.draws = np.empty((resamples, self.num_units))
         for row in self.draws:
             row[:] = np.bincount(generator.integers(0, self.num_units, self.num_units), minlength=self.num_units)
 
@@ -32,8 +32,8 @@ class Bootstrap:
         """(N,) values, (N,) which count (all) -> interval of the mean of those."""
         counted = np.ones(len(self.units)) if chosen is None else np.asarray(chosen, dtype=np.float64)
         kept = np.where(counted > 0, np.asarray(values, dtype=np.float64), 0.0)
-        sums = self.draws @ np.bincount(self.units, kept, self.num_units)
-        totals = self.draws @ np.bincount(self.units, counted, self.num_units)
+        by_unit = [np.bincount(self.units, each, self.num_units) for each in (kept, counted)]
+        sums, totals = (self.draws @ np.stack(by_unit, axis=1)).T
         return interval(np.divide(sums, totals, out=np.full(len(sums), np.nan), where=totals > 0))
 
     def of_statistic(self, statistic: Callable[[Rows], float], items: Rows | None = None) -> tuple[float, float]:

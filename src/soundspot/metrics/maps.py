@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from soundspot.metrics.order import Order, Scores
+
 Enlarge = Literal["bilinear", "bilinear_corners", "bicubic", "bicubic_corners"]
 """Interpolation; `_corners` maps corner cells onto corner pixels (torch's align_corners=True), else pixel areas."""
 
@@ -18,8 +20,13 @@ Floats = npt.NDArray[np.float32]
 _CUBIC = -0.75  # the kernel constant of torch and OpenCV
 
 
-def enlarge(maps: npt.NDArray[np.floating], size: tuple[int, int], how: Enlarge = "bilinear") -> Floats:
-    """(..., h, w) -> (..., H, W) float32 without antialiasing; a map already of `size` is returned as it is."""
+def enlarge(
+    maps: npt.NDArray[np.floating], size: tuple[int, int], how: Enlarge = "bilinear", *, out: Floats | None = None
+) -> Floats:
+    """(..., h, w) -> (..., H, W) float32 without antialiasing, into `out` if given.
+
+    A map already of `size` is returned as it is.
+    """
     maps = np.asarray(maps, dtype=np.float32)
     height, width = maps.shape[-2:]
     if (height, width) == size:
@@ -27,11 +34,20 @@ def enlarge(maps: npt.NDArray[np.floating], size: tuple[int, int], how: Enlarge 
     # From the minimum up: weights that sum to 1 only nearly would break the ties of constant maps and flat grounds.
     low = maps.min(axis=(-2, -1), keepdims=True)
     rows, columns = enlarging_weights(height, size[0], how), enlarging_weights(width, size[1], how)
-    wide = np.einsum("Ww,...hw->...hW", columns, maps - low)
-    # Plain loops, not BLAS: its threads cost more than such small products, a hundredfold on a busy machine.
-    large = np.einsum("Hh,...hW->...HW", rows, wide)
-    large += low
+    # The minimum comes back as a last row with weight 1: that saves a pass over the large map.
+    wide = np.empty((*maps.shape[:-2], height + 1, size[1]), dtype=np.float32)
+    np.matmul(maps - low, columns.T, out=wide[..., :-1, :])
+    wide[..., -1:, :] = low
+    rows = np.concatenate([rows, np.ones((size[0], 1), dtype=np.float32)], axis=1)
+    large = np.empty((*maps.shape[:-2], *size), dtype=np.float32) if out is None else out
+    block = max(1, _ONE_THREAD // ((height + 1) * size[1]))
+    for start in range(0, size[0], block):
+        np.matmul(rows[start : start + block], wide, out=large[..., start : start + block, :])
     return large
+
+
+_ONE_THREAD = 2**18
+"""Products at a time: OpenBLAS shares more among threads, which so little work pays for dearly on a busy machine."""
 
 
 @lru_cache(maxsize=64)
@@ -72,26 +88,40 @@ def stretch(maps: Floats, how: Stretch, score_range: tuple[float, float] | None 
 
     A constant map has nothing to stretch and stays as it is. `minmax_inverted` is 1 - minmax(-x).
     """
-    if how == "none":
-        return maps
-    if how == "range":
-        if score_range is None:
-            raise ValueError("expected the method's score range to stretch by, got none")
-        low, high = score_range
-        return ((maps - np.float32(low)) / np.float32(high - low)).astype(np.float32)
-    if how == "minmax_inverted":
-        return np.float32(1.0) - _minmax(-maps)
-    return _minmax(maps)
+    flat = maps.reshape(-1, maps.shape[-2] * maps.shape[-1])
+    return Stretching(flat, how, score_range)(flat).reshape(maps.shape)
 
 
-def _minmax(maps: Floats) -> Floats:
-    low = maps.min(axis=(-2, -1), keepdims=True)
-    spread = maps.max(axis=(-2, -1), keepdims=True) - low
-    flat = spread[..., 0, 0] == 0
-    stretched = maps - low
-    stretched /= np.where(spread == 0, np.float32(1.0), spread)
-    stretched[flat] = maps[flat]
-    return stretched
+class Stretching:
+    """What puts the values of each of N maps where `stretch` puts them.
+
+    It keeps their order and treats every value alone, so that the stretched map's order statistics are the map's own,
+    stretched.
+    """
+
+    def __init__(self, maps: Floats, how: Stretch, score_range: tuple[float, float] | None = None) -> None:
+        """Of (N, P) maps."""
+        self._how = how
+        if how == "range":
+            if score_range is None:
+                raise ValueError("expected the method's score range to stretch by, got none")
+            self._low, self._high = (np.full((len(maps), 1), end, dtype=np.float32) for end in score_range)
+            self._spread = np.full((len(maps), 1), score_range[1] - score_range[0], dtype=np.float32)
+        elif how != "none":
+            self._low, self._high = maps.min(axis=1, keepdims=True), maps.max(axis=1, keepdims=True)
+            self._spread = self._high - self._low
+
+    def __call__(self, values: Floats, out: Floats | None = None) -> Floats:
+        """(N, k) values of each map -> the same stretched, into `out` if given, which may be `values`."""
+        if self._how == "none":
+            return values
+        turned = self._how == "minmax_inverted"
+        constant = self._spread[:, 0] == 0
+        kept = values[constant]
+        made = np.subtract(self._high, values, out=out) if turned else np.subtract(values, self._low, out=out)
+        made /= np.where(self._spread == 0, np.float32(1), self._spread)
+        made[constant] = -kept if turned else kept
+        return np.subtract(np.float32(1), made, out=made) if turned else made
 
 
 def confidence_max(scores: Floats) -> npt.NDArray[np.float64]:
@@ -99,10 +129,13 @@ def confidence_max(scores: Floats) -> npt.NDArray[np.float64]:
     return scores.reshape(len(scores), -1).max(axis=1).astype(np.float64)
 
 
-def confidence_top_quarter(scores: Floats) -> npt.NDArray[np.float64]:
-    """(N, H, W) -> (N,): mean of the highest quarter of the pixels (what SLAVC's code computes)."""
+def confidence_top_quarter(scores: Scores, order: Order | None = None) -> npt.NDArray[np.float64]:
+    """(N, H, W) -> (N,): mean of the highest quarter of the pixels (what SLAVC's code computes).
+
+    `order`: the flat scores' order statistics, where they are at hand.
+    """
     flat = scores.reshape(len(scores), -1)
     quarter = flat.shape[1] // 4
     if quarter == 0:
         return flat.max(axis=1).astype(np.float64)
-    return np.partition(flat, -quarter, axis=1)[:, -quarter:].mean(axis=1, dtype=np.float64)
+    return (order or Order(flat)).mean_of_highest(quarter)

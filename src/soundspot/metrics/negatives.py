@@ -46,8 +46,9 @@ def area_auc(areas: npt.ArrayLike) -> float:
 
 def area_curve(scores: Scores, thresholds: npt.ArrayLike) -> Floats:
     """(N, P) maps, (T,) -> (N, T): the share of pixels strictly above each threshold. Ours."""
-    shares = _above(scores, np.asarray(thresholds, dtype=np.float64), np.ones(scores.shape))
-    return shares / scores.shape[1]
+    steps = np.asarray(thresholds, dtype=np.float64)
+    above = [_above(row, steps) for row in scores]
+    return np.reshape(above, (len(scores), len(steps))) / scores.shape[1]
 
 
 def area_under_curve(curve: Floats, thresholds: npt.ArrayLike) -> float:
@@ -67,23 +68,19 @@ def overlap_curve(scores: Scores, truth: Scores, thresholds: npt.ArrayLike) -> F
     The cIoU at a threshold is the source's; all thresholds at once is ours. Chunks of clips stack into the whole.
     """
     steps = np.asarray(thresholds, dtype=np.float64)
-    inside = _above(scores, steps, truth)
-    union = truth.sum(axis=1, dtype=np.float64)[:, None] + _above(scores, steps, truth == 0)
+    inside, union = np.zeros((len(scores), len(steps))), np.zeros((len(scores), len(steps)))
+    for row, (values, weights) in enumerate(zip(scores, truth, strict=True)):
+        for weight in np.unique(weights):  # of boxes 0 and 1, of Flickr .5 too
+            own = weights == weight
+            above = _above(values[own], steps)
+            inside[row] += weight * above
+            union[row] += weight * np.count_nonzero(own) if weight else above
     return np.divide(inside, union, out=np.zeros(union.shape), where=union > 0)
 
 
-def _above(scores: Scores, thresholds: Floats, weights: npt.NDArray) -> Floats:
-    """(N, P), (T,) in any order, (N, P) -> (N, T): the weight of the pixels strictly above each threshold."""
-    steps = thresholds.astype(scores.dtype)  # as `scores > threshold` compares them
-    order = np.argsort(steps, kind="stable")
-    passed = np.searchsorted(steps[order], scores, side="left")  # how many thresholds are below a score
-    frames, width = len(scores), len(thresholds) + 1
-    places = passed + width * np.arange(frames)[:, None]
-    exactly = np.bincount(places.ravel(), np.asarray(weights, np.float64).ravel(), minlength=frames * width)
-    ascending = exactly.reshape(frames, width)[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:]
-    above = np.empty_like(ascending)
-    above[:, order] = ascending
-    return above
+def _above(scores: Scores, thresholds: Floats) -> npt.NDArray[np.int64]:
+    """(P,), (T,) in any order -> (T,): how many are strictly above each threshold, as `scores > threshold` compares."""
+    return len(scores) - np.searchsorted(np.sort(scores), thresholds.astype(scores.dtype), side="right")
 
 
 def best_threshold(curve: Floats, thresholds: npt.ArrayLike, *, success: float | None = None) -> float:

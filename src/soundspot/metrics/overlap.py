@@ -124,4 +124,10 @@ def size_bin(area: float) -> str:
     >>> size_bin(1023), size_bin(1024), size_bin(40000)
     ('small', 'medium', 'huge')
     """
-    return next(name for name, bound in SIZE_BINS.items() if area < bound)
+    return str(size_bins([area])[0])
+
+
+def size_bins(areas: npt.ArrayLike) -> npt.NDArray[np.str_]:
+    """(N,) -> (N,): each one's `size_bin`."""
+    bounds = np.array(list(SIZE_BINS.values())[:-1])
+    return np.array(list(SIZE_BINS))[np.searchsorted(bounds, np.asarray(areas, dtype=np.float64), side="right")]

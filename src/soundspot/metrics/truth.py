@@ -30,8 +30,18 @@ def box_edges(boxes: npt.ArrayLike, grid: int, rounding: BoxRounding = "clip_flo
     return edges - 1 if rounding == "coarse_to_fine" else edges
 
 
+def boxes_to_cells(
+    boxes: Sequence[Sequence[float]], grid: int, *, rounding: BoxRounding = "clip_floor"
+) -> npt.NDArray[np.bool_]:
+    """Boxes -> bool (grid, grid), true in any of them; a degenerate box covers nothing."""
+    cells = np.zeros((grid, grid), dtype=np.bool_)
+    for left, top, right, bottom in box_edges(boxes, grid, rounding):
+        cells[top:bottom, left:right] = True
+    return cells
+
+
 def boxes_to_weights(
-    boxes: Sequence[Sequence[float]], grid: int, *, consensus: int = 1, rounding: BoxRounding = "clip_floor"
+    boxes: Sequence[Sequence[float]], grid: int, *, consensus: int, rounding: BoxRounding = "clip_floor"
 ) -> npt.NDArray[np.float32]:
     """Boxes -> (grid, grid) weights min(1, boxes there / consensus); a degenerate box covers nothing."""
     counts = np.zeros((grid, grid), dtype=np.float32)
@@ -40,8 +50,12 @@ def boxes_to_weights(
     return np.minimum(counts / np.float32(consensus), np.float32(1))
 
 
-def mask_to_weights(mask: npt.NDArray[np.bool_], grid: int, sampling: MaskSampling = "area") -> npt.NDArray[np.float32]:
-    """(H, W) -> (grid, grid) of 0 and 1. area: cells at least half covered; nearest: the pixel under the cell's centre.
+_HALF = 0.5 - 1e-9
+"""Of a cell, for sums that rounding leaves a hair below."""
+
+
+def mask_to_cells(mask: npt.NDArray[np.bool_], grid: int, sampling: MaskSampling = "area") -> npt.NDArray[np.bool_]:
+    """(H, W) -> bool (grid, grid). area: cells at least half covered; nearest: the pixel under the cell's centre.
 
     A mask too small to fill half a cell keeps the cell it fills most: an object never vanishes.
     """
@@ -49,30 +63,27 @@ def mask_to_weights(mask: npt.NDArray[np.bool_], grid: int, sampling: MaskSampli
         raise ValueError(f"expected a mask (H, W), got {mask.shape}")
     if sampling == "nearest":
         rows, columns = (((np.arange(grid) + 0.5) * side / grid).astype(np.int64) for side in mask.shape)
-        cells = mask[np.ix_(rows, columns)]
-        covered = cells if cells.any() else _coverage(mask, grid)
-    else:
-        covered = _coverage(mask, grid)
-    chosen = covered >= 0.5
+        cells = mask[np.ix_(rows, columns)].astype(np.bool_)
+        if cells.any():
+            return cells
+    covered = area_average(mask.astype(np.float64), (grid, grid))
+    chosen = covered >= _HALF
     if not chosen.any() and mask.any():
         chosen = covered == covered.max()
-    return chosen.astype(np.float32)
-
-
-def _coverage(mask: npt.NDArray[np.bool_], grid: int) -> npt.NDArray[np.float64]:
-    """(H, W) -> (grid, grid): the share of each cell's area that is true."""
-    return area_average(mask.astype(np.float64), (grid, grid))
+    return chosen
 
 
 def area_average(values: npt.NDArray[np.floating], size: tuple[int, int]) -> npt.NDArray[np.float64]:
     """(H, W) -> `size`: the mean of `values` over each cell's area, exact for any sides."""
-    rows, columns = _shares(values.shape[0], size[0]), _shares(values.shape[1], size[1])
-    return np.asarray(rows @ values @ columns.T)
+    return _averaged(_averaged(values, size[0]).T, size[1]).T
 
 
-def _shares(source: int, wanted: int) -> npt.NDArray[np.float64]:
-    """(wanted, source): how much of each wanted cell lies in each source pixel."""
-    edges = np.arange(wanted + 1) * (source / wanted)
-    pixels = np.arange(source)
-    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    return np.clip(overlap, 0.0, None) * (wanted / source)
+def _averaged(values: npt.NDArray[np.floating], wanted: int) -> npt.NDArray[np.float64]:
+    """(n, m) -> (wanted, m): means over `wanted` equal stretches of the rows, which need not end at one."""
+    rows = len(values)
+    edges = np.arange(wanted + 1) * (rows / wanted)
+    before = np.minimum(edges.astype(np.int64), rows - 1)
+    sums = np.zeros((rows + 1, values.shape[1]))
+    np.cumsum(values, axis=0, out=sums[1:])
+    up_to = sums[before] + (edges - before)[:, None] * values[before]
+    return np.diff(up_to, axis=0) * (wanted / rows)

@@ -34,7 +34,7 @@ def by_class(
     for row in classed:
         target = targets[row]
         maps = enlarge(predictions.maps[target.clip_id], (protocol.grid, protocol.grid), protocol.enlarge)
-        truth, sounding = metrics.class_weights(
+        truth, sounding = metrics.class_cells(
             target.boxes, target.box_labels, names, protocol.grid, rounding=protocol.box_rounding
         )
         flat = maps.reshape(1, len(names), -1)
