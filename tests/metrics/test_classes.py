@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from soundspot.metrics import auc, enlarge, success_rate
 from soundspot.metrics.classes import (
     SHARES_OF_MAX,
+    class_cells,
     class_overlaps,
     class_rates,
-    class_cells,
     known,
     match_clusters,
     merge_clusters,
