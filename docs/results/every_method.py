@@ -71,7 +71,7 @@ class Setting:
     first_stage: str = ""
     """A recipe that has the first half of the clips."""
     clips: int = CLIPS
-    """Fewer, marked *, where a run would take longer than two minutes: fewer epochs, at last fewer scenes."""
+    """Fewer, marked *, where a run would take longer than two minutes."""
 
     @property
     def films(self) -> bool:
@@ -99,13 +99,13 @@ SETTINGS = {
         "CoarseToFine (labels)", "coarse_to_fine_paste", first_stage="coarse_to_fine_paste_coarse"
     ),
     "sspl": Setting("SSPL without coding", "sspl_paste", {"predictive_coding": False, "dim": 0}, "sspl"),
-    "sspl_coding": Setting("SSPL *", "sspl_paste", {"image_size": 160}, "sspl_coding", clips=CLIPS // 3),
+    "sspl_coding": Setting("SSPL *", "sspl_paste", {"image_size": 160}, "sspl_coding", clips=CLIPS // 6),
     "hard_pos": Setting("HardPos", "hard_pos_paste", WINDOW, "hard_pos"),
     "ssl_tie": Setting("SSL-TIE", "ssl_tie_paste", WINDOW, "ssl_tie"),
-    "ssl_align": Setting("SSLalign *", "ssl_align_paste", {}, "ssl_align", clips=CLIPS * 2 // 3),
+    "ssl_align": Setting("SSLalign", "ssl_align_paste", {}, "ssl_align"),
     "lvs_films": Setting("LVS (no motion)", "lvs_paste", WINDOW, "still"),
     "hear_the_flow": Setting("HearTheFlow", "hear_the_flow_paste", {}, "flow"),
-    "avobject": Setting("AVObject *", "avobject_paste", {"image_size": 160}, "frames", clips=CLIPS // 15),
+    "avobject": Setting("AVObject *", "avobject_paste", {"image_size": 160}, "frames", clips=CLIPS // 10),
 }
 
 
@@ -194,12 +194,11 @@ class Study:
         path = folder / "account.json"
         if not path.is_file():
             family, root = setting.family, self.roots[setting.films]
-            limit = min(setting.clips, self.limit or setting.clips)
             if self.kept[family] is None:  # what encoders say is nobody's training time: a run of no step makes it
                 keep = self.out / "runs" / "keep"
                 shutil.rmtree(keep, ignore_errors=True)
                 self.kept[family] = train(
-                    built, root=root, out=keep, init=init, limit_clips=limit, max_steps=0
+                    built, root=root, out=keep, init=init, limit_clips=self.limit, max_steps=0
                 ).kept
             start = perf_counter()
             result = train(
@@ -209,7 +208,7 @@ class Study:
                 init=init,
                 resume=(folder / CURRENT).exists(),
                 kept=self.kept[family],
-                limit_clips=limit,
+                limit_clips=self.limit,
                 progress=False,
             )
             told = ("steps", "epochs", "clips_used", "clips_listed", "last_losses")
