@@ -108,6 +108,8 @@ class Inputs:
     """What of the film localization needs beside the picture; see soundspot.data.views."""
     num_frames: int = 1
     """Of the view "frames", evenly spaced over `seconds`."""
+    waveform: bool = False
+    """Whether the sound itself goes along as well, for who mixes or separates it; needs a stated `sample_rate`."""
     train_frame: Literal["centre", "random"] = "centre"
     train_sound: Literal["aligned", "whole"] = "aligned"
     train_scale: float = 1.1
@@ -128,7 +130,8 @@ class Batch:
     """(B, 1, H, W) in 0..1, true area of the sounding object; only for methods that declare `needs = {"mask"}`."""
     extra: Mapping[str, torch.Tensor] = field(default_factory=dict)
     """Further views by name, for methods that declare them in `needs`: "flow" (B, 2, H, W) in pixels to the next
-    frame; "frames" (B, T, 3, H, W); "image_neighbour" and "audio_neighbour", shaped like `image` and `audio`."""
+    frame; "frames" (B, T, 3, H, W); "image_neighbour" and "audio_neighbour", shaped like `image` and `audio`; and
+    where the Inputs say so "waveform" (B, N) in -1..1, at their sample_rate."""
     draws: torch.Tensor | None = None
     """(B, NUM_DRAWS) numbers in [0, 1) for augmentation: a clip's follow from (seed, epoch, clip id) alone."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from soundspot.data.loader import LoadedClip, split_missing
+from soundspot.data.loader import LoadedClip, Stack, split_missing
 from soundspot.data.training import AREAS, Draws, Plan, TrainingSet
 from soundspot.types import Batch, Clip, Inputs, Missing, UserError
 
@@ -63,7 +63,7 @@ class KeptFeatures:
         parts: dict[str, list[Tensor]] = {}
         was_training = method.training
         method.eval()
-        for indices, (stacks, missing) in zip(_chunks(len(self.pairs)), _fetch(training, num_workers), strict=True):
+        for indices, (stacks, missing) in zip(_chunks(len(self.pairs)), unmoved(training, num_workers), strict=True):
             numbers = {self.pairs[index][0].id: index for index in indices}
             self.missing.update({numbers[entry.clip_id]: entry for entry in missing})
             for stacked in stacks:
@@ -106,6 +106,11 @@ class KeptFeatures:
             for step in plan.steps(epoch)[first_step if epoch == first_epoch else 0 :]:
                 for indices in step:
                     yield self._stack(indices), [self.missing[index] for index in indices if index in self.missing]
+
+    def in_order(self) -> Iterator[KeptStack]:
+        """All that could be read, in the order of the set, BATCH_SIZE at a time."""
+        for indices in _chunks(len(self.pairs)):
+            yield from self._stack(indices)
 
     def _stack(self, indices: Sequence[int]) -> list[KeptStack]:
         there = [index for index in indices if index in self.place]
@@ -150,7 +155,8 @@ class _Unmoved(Dataset[tuple[Clip, LoadedClip] | Missing]):
         return self.training.item(0, index, UNMOVED)
 
 
-def _fetch(training: TrainingSet, num_workers: int) -> DataLoader:
+def unmoved(training: TrainingSet, num_workers: int) -> Iterable[tuple[list[Stack], list[Missing]]]:
+    """All clips of a training set as they are, in order, BATCH_SIZE at a time."""
     return DataLoader(
         _Unmoved(training),
         batch_size=BATCH_SIZE,

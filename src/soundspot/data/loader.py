@@ -185,13 +185,19 @@ def to_batch(stacked: Stack, inputs: Inputs, device: torch.device | str) -> Batc
     areas = {name: area.to(device, non_blocking=True) for name, area in stacked.areas.items()}
     truths = {name: area.float().div(255)[:, None] for name, area in areas.items()}
     views = {name: view.to(device, non_blocking=True) for name, view in stacked.views.items()}
+    samples = stacked.samples.to(device, non_blocking=True)
+    heard = {"waveform": samples} if inputs.waveform else {}
     return Batch(
         image=_pictures(stacked.images.to(device, non_blocking=True), inputs, stacked.sample_rate),
-        audio=_spectrograms(stacked.samples.to(device, non_blocking=True), inputs, stacked.sample_rate),
+        audio=_spectrograms(samples, inputs, stacked.sample_rate),
         clip_ids=tuple(clip.id for clip in stacked.clips),
         labels=tuple(clip.labels for clip in stacked.clips),
         mask=truths.pop("mask", None),
-        extra={**truths, **{name: VIEWS[name](view, inputs, stacked.sample_rate) for name, view in views.items()}},
+        extra={
+            **truths,
+            **heard,
+            **{name: VIEWS[name](view, inputs, stacked.sample_rate) for name, view in views.items()},
+        },
         draws=None if stacked.draws is None else stacked.draws.to(device, non_blocking=True),
     )
 

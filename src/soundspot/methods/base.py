@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -77,7 +77,17 @@ class Method(nn.Module):
         return self.loss(batch)
 
     def localize(self, batch: Batch) -> Tensor:
-        """Raw scores at the method's own resolution, (B, h, w); never moves a weight."""
+        """Raw scores at the method's own resolution, (B, h, w); never moves a weight.
+
+        (B, K, h, w) of methods that tell classes apart: a map a name in `class_names`.
+        """
+        raise NotImplementedError
+
+    class_names: tuple[str, ...] = ()
+    """What each map of a method stands for that tells classes apart; its `tag_names` are then the same."""
+
+    def see(self, batch: Batch) -> Tensor:
+        """(B, K, h, w) in 0..1: where a thing of each of `class_names` is in view, whether it sounds or not."""
         raise NotImplementedError
 
     tag_names: tuple[str, ...] = ()
@@ -119,6 +129,23 @@ class Method(nn.Module):
 
     def before_epoch(self, epoch: int) -> None:
         """Called before epoch number `epoch` (from 0): for warm-ups and curricula."""
+
+    def surveys(self, epoch: int) -> bool:
+        """Whether it wants to see all training clips before epoch number `epoch`, to cluster them, say."""
+        return False
+
+    def survey(self, batches: Iterable[Batch]) -> None:
+        """See all training clips, in order, as they are, without gradients: what `surveys` asked for.
+
+        Random draws in it leave no trace; every process sees all clips.
+        """
+
+    def memory(self) -> dict[str, Tensor]:
+        """What a run must find again when it is resumed and what is no weight, such as labels of training clips."""
+        return {}
+
+    def recall(self, memory: Mapping[str, Tensor]) -> None:
+        """Take back what `memory` gave."""
 
     def after_step(self) -> None:
         """Called once after every step of the optimiser; moves what is not learned by gradient (teachers)."""

@@ -6,14 +6,14 @@ import json
 import math
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from soundspot import weights
-from soundspot.data.features import KeptFeatures, KeptStack
+from soundspot.data.features import KeptFeatures, KeptStack, unmoved
 from soundspot.data.loader import Stack
 from soundspot.data.training import AREAS, Plan, TrainingSet, training_batches
 from soundspot.methods.base import Method
@@ -21,52 +21,21 @@ from soundspot.train import checkpoint
 from soundspot.train.clips import TrainingClips, find_clips, find_neighbours
 from soundspot.train.distributed import Ranks, ranks
 from soundspot.train.logs import METRICS, Bar, Clock, Metrics
+from soundspot.train.progress import Progress, TrainResult
 from soundspot.train.recipe import Recipe, changed_fields, recipe_json
 from soundspot.train.report import account, run_facts, write_json, write_missing
 from soundspot.train.start import Start, start_method, with_classes
 from soundspot.train.steps import Stepper, learning_rate
 from soundspot.train.validate import Curve, Validation, curve_summary, looking
-from soundspot.types import Missing, UserError
+from soundspot.types import Batch, Missing, UserError
 
 WEIGHTS = "weights.safetensors"
 LAST = "last.safetensors"
 BEST = "best_on_validation.safetensors"
 Fetched = tuple[Sequence["Stack | KeptStack"], list[Missing]]
 """What a batch's clips gave, and which of them could not be read."""
-SUPPLIED = frozenset({*AREAS, "labels", "draws", "neighbour", "flow", "frames"})
+SUPPLIED = frozenset({*AREAS, "labels", "draws", "neighbour", "flow", "frames", "waveform"})
 """What a method may need beyond picture and sound."""
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """Where a run's files are, and its account."""
-
-    out: Path
-    weights: Path | None
-    """None while the run is unfinished (`max_steps`)."""
-    checkpoint: Path
-    metrics: Path
-    summary: dict[str, Any]
-    kept: KeptFeatures | None = None
-    """Under cache=features: for a further run with the same frozen parts."""
-
-
-@dataclass
-class Progress:
-    """Where a run stands: all of it goes into the checkpoint."""
-
-    epoch: int = 0
-    step_in_epoch: int = 0
-    step: int = 0
-    trimmed: int = 0
-    """Clips left out of a step so that all ranks brought equally many, after another could not be read."""
-    empty_steps: int = 0
-    """Steps that changed nothing, since none of their clips could be read."""
-    missing: dict[str, str] = field(default_factory=dict)
-    best: float | None = None
-    best_epoch: int | None = None
-    curve: list[dict[str, float]] = field(default_factory=list)
-    last_terms: dict[str, float] = field(default_factory=dict)
 
 
 def train(
@@ -165,10 +134,12 @@ class Run:
             checkpoint.restore_random_state(self.randoms)
         total = self.recipe.epochs * self.plan.steps_per_epoch
         self.clock = Clock()
-        self.method.before_epoch(self.now.epoch)
+        self._begin_epoch(training)
         with Bar(self.recipe.name, total, self.now.step, shown) as self.bar:
             while self.now.epoch < self.recipe.epochs and (max_steps is None or self.now.step < max_steps):
                 self._one_step(batches)
+                if not self.now.step_in_epoch:
+                    self._begin_epoch(training)
         if self.now.step_in_epoch:
             self._save()
         if self.metrics is not None:
@@ -274,7 +245,21 @@ class Run:
                 self._note("curve", {"benchmark": self.curve.name, **scores})
         self.ranks.wait()
         self._save()
+
+    def _begin_epoch(self, training: TrainingSet) -> None:
         self.method.before_epoch(self.now.epoch)
+        begins = self.now.step_in_epoch == 0 and self.now.epoch < self.recipe.epochs
+        if begins and self.method.surveys(self.now.epoch):
+            with looking(self.method):
+                self.method.survey(self._all_clips(training))
+
+    def _all_clips(self, training: TrainingSet) -> Iterator[Batch]:
+        if self.kept is not None:
+            stacks: Iterable[Stack | KeptStack] = self.kept.in_order()
+        else:
+            stacks = (stacked for some, _ in unmoved(training, self.recipe.num_workers) for stacked in some)
+        for stacked in stacks:
+            yield stacked.to_batch(self.method.inputs, self.ranks.device)
 
     def _validate(self) -> None:
         values: dict[str, float] = {}
@@ -305,6 +290,7 @@ class Run:
         if self.ranks.first:
             optimizer = checkpoint.optimizer_state(self.stepper.optimizer)
             tensors = checkpoint.with_prefix("method", self.method.state_dict())
+            tensors |= checkpoint.with_prefix("memory", self.method.memory())
             tensors |= checkpoint.with_prefix("optimizer", optimizer.tensors)
             for rank, (randoms, _, _) in enumerate(shares):
                 tensors |= checkpoint.with_prefix(f"random/{rank}", randoms)
@@ -333,6 +319,7 @@ class Run:
         if found.passed_over:
             self.notes.append(f"went on from {found.path.name}: {found.passed_over}")
         self.method.load_state_dict(checkpoint.under_prefix("method", tensors))
+        self.method.recall(checkpoint.under_prefix("memory", tensors))
         optimizer = checkpoint.State(checkpoint.under_prefix("optimizer", tensors), facts["optimizer"])
         checkpoint.restore_optimizer(self.stepper.optimizer, optimizer)
         self.stepper.scaler.load_state_dict(facts["scaler"])
