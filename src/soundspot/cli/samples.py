@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -164,6 +164,70 @@ def is3(
     raise UserError(
         f"is3: expected --sounds and --model (to draw), or --draft and --decisions (to finish), got {given}; see --help"
     )
+
+
+@samples_app.command()
+def instruments(
+    root: New,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Folder of cut-outs and backgrounds, as of paste.")
+    ] = None,
+    stamps: Annotated[
+        Path | None, typer.Option(help="Folder of tuxpaint-stamps-default, if it is not to be fetched.")
+    ] = None,
+    cache: Cache = None,
+    count: Annotated[list[str] | None, typer.Option(help="PART=CLIPS; may be said repeatedly.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Instruments alone and several at once: solos, duets, 2x2 mosaics, in the wild, and an open set."""
+    from soundspot.samples import instruments as made
+    from soundspot.samples import instruments_source, packages
+
+    if source is None:
+        raise UserError(
+            "instruments: expected its material, got none; give --from FOLDER in the layout of docs/samples/paste.md"
+        )
+    kept, counts = cache or packages.default_cache(), made.check_counts(made.read_counts(count or []))
+    tools = packages.melody_tools(kept) if instruments_source.needs_melodies(source) else None
+    name = instruments_source.OPEN_PACKAGE
+    opened = packages.fetch([name], kept, source=stamps) if counts["test-open"] else None
+    print(made.build(root, source, counts=counts, seed=seed, packages=tools, stamps=opened))
+
+
+@samples_app.command()
+def mixtures(
+    root: New,
+    of: Annotated[Path, typer.Option(help="Folder of clips of one source each, in soundspot's layout.")],
+    split: Split = None,
+    kind: Annotated[
+        Literal["mosaic", "side_by_side", "composite"], typer.Option(help="How the pictures become one.")
+    ] = "mosaic",
+    frames: Annotated[int, typer.Option(help="Clips in view: 4 or 9 in a mosaic.")] = 4,
+    sounding: Annotated[int, typer.Option(help="How many of them are heard.")] = 2,
+    offscreen: Annotated[int, typer.Option(help="Sounds of further classes, not in view.")] = 0,
+    ratio_db: Annotated[
+        str, typer.Option(help="dB of each further sound to the first: one number, or LOW:HIGH to draw from.")
+    ] = "0",
+    sweep: Annotated[
+        str | None, typer.Option(help="LOW:HIGH:STEP in dB: every mixture once a ratio of its second sound.")
+    ] = None,
+    count: Annotated[int, typer.Option(help="How many mixtures.")] = 100,
+    image_size: Annotated[int, typer.Option(help="Height of the pictures.")] = 224,
+    seed: Seed = 0,
+) -> None:
+    """Several sounds at once from a folder of single ones: stated ratios, silent objects, off-screen sound."""
+    from soundspot.data.mixtures import Wanted
+    from soundspot.samples import mixed as made
+
+    low, high = made.read_range(ratio_db)
+    wanted = Wanted(frames, sounding, offscreen, ratio_db=(low, high))
+    ratios = made.read_sweep(sweep) if sweep else ()
+    print(
+        made.build(
+            root, of, split=split, kind=kind, wanted=wanted, ratios_db=ratios, count=count, seed=seed,
+            image_size=image_size,
+        )
+    )  # fmt: skip
 
 
 def _given(options: dict[str, Any]) -> Iterator[str]:
