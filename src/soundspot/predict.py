@@ -16,7 +16,7 @@ import torch
 from soundspot.data.loader import batches, sound_path
 from soundspot.lookup import find
 from soundspot.methods import method_name
-from soundspot.predictions import Predictions, PredictionsWriter
+from soundspot.predictions import Predictions, PredictionsWriter, unfinished
 from soundspot.train.logs import Bar
 from soundspot.types import Batch, Clip, Missing, UserError
 
@@ -38,9 +38,10 @@ def predict(
 ) -> Predictions:
     """Every clip's raw map, and by id the reason of each clip that could not be read; nothing takes its place.
 
-    With `path` the maps go to that file while they are made; `resume` goes on from what an interrupted run left there.
-    `asked` joins the provenance: what the clips are, where they are not a benchmark's own. The method keeps the mode
-    (training or evaluation) it came in.
+    With `path` the maps go to that file while they are made; `resume` goes on from what an interrupted run left there,
+    and gives a finished file of the same run back as it is. UserError where what is there is of other clips or another
+    method. `asked` joins the provenance: what the clips are, where they are not a benchmark's own. The method keeps the
+    mode (training or evaluation) it came in.
     """
     check_ids(clips)
     origin = {**provenance(method), **(asked or {})}
@@ -48,10 +49,29 @@ def predict(
         kept = _InMemory(origin)
         _fill(kept, method, clips, batch_size, device, num_workers, progress)
         return Predictions(kept.maps, kept.missing, kept.provenance)
-    with PredictionsWriter(path, origin, resume=resume) as writer:
+    if resume and whole_already(path, method, clips, asked):
+        return Predictions.load(path)
+    with PredictionsWriter(path, origin, resume=resume, ids={clip.id for clip in clips}) as writer:
         rest = [clip for clip in clips if clip.id not in writer.done]
         _fill(writer, method, rest, batch_size, device, num_workers, progress)
     return Predictions.load(path)
+
+
+def whole_already(
+    path: Path, method: Method, clips: Sequence[Clip], asked: Mapping[str, str] | None = None
+) -> bool:
+    """Is there a finished file of this very run at `path`? UserError where it is another's: nothing replaces that."""
+    if not path.is_file() or unfinished(path):
+        return False
+    there = Predictions.load(path)
+    held, wanted = {*there.maps, *there.missing}, {clip.id for clip in clips}
+    if dict(there.provenance) != {**provenance(method), **(asked or {})}:
+        got = "a finished file of another method, options or versions"
+    elif held != wanted:
+        got = f"a finished file of other clips ({len(held & wanted)} of these {len(wanted)}, {len(held - wanted)} others)"
+    else:
+        return True
+    raise UserError(f"{path}: expected what an interrupted run of the same words left, got {got}; name another file")
 
 
 class _InMemory:
@@ -143,6 +163,8 @@ def provenance(method: Method) -> dict[str, str]:
     for key in ("weights", "weights_sha256", "licence", "source"):
         if key in method.provenance:
             origin[key] = method.provenance[key]
+    if method.class_names:
+        origin["classes"] = json.dumps(list(method.class_names))
     if method.score_range is not None:
         origin["score_low"], origin["score_high"] = map(str, method.score_range)
     return origin

@@ -11,13 +11,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from make_scenes import make_scenes
+from make_scenes import HERTZ, LABELS, RATE, make_scenes
 from soundspot import weights
+from soundspot.localize.classes import ClassThresholds
 from soundspot.localize.localizer import Localizer
 from soundspot.localize.timeline import Calibration
 from soundspot.methods import METHODS
 from soundspot.methods.base import Method
-from soundspot.train.calibrate import calibrate, fit
+from soundspot.train.calibrate import best_threshold, calibrate, fit
 from soundspot.types import Batch, Inputs, UserError
 
 
@@ -131,3 +132,57 @@ def test_a_split_of_one_kind_or_of_another_name_is_refused(reddest: Path, tmp_pa
     with pytest.raises(UserError, match=r"unknown split 'calibratoin': .*; did you mean 'calibration'"):
         calibrate(reddest, root, tmp_path / "out.safetensors", split="calibratoin")
     assert not (tmp_path / "out.safetensors").exists()
+
+
+class Namer(Method):
+    """Hears the three tones of the scenes, quietly sure of them, and sees their colours."""
+
+    class_names = LABELS
+    tag_names = LABELS
+
+    def __init__(self) -> None:
+        super().__init__()
+        zero, one = (0.0,) * 3, (1.0,) * 3
+        self.inputs = Inputs(
+            image_size=16, image_mean=zero, image_std=one, sample_rate=RATE, seconds=1.0, spectrogram="logmel",
+            waveform=True,
+        )  # fmt: skip
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def hear(self, batch: Batch) -> Tensor:
+        power = torch.fft.rfft(batch.extra["waveform"]).abs() / RATE
+        return torch.stack([power[:, round(hertz)] for hertz in HERTZ], dim=1).clamp(0, 1)  # 0.25 of a tone
+
+    def see(self, batch: Batch) -> Tensor:
+        return batch.image * self.weight
+
+    def localize(self, batch: Batch) -> Tensor:
+        return self.see(batch) * self.hear(batch)[:, :, None, None]
+
+
+def test_methods_of_classes_get_bounds_for_heard_and_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METHODS, "namer", "test_calibrate:Namer")
+    path = weights.save(Namer(), tmp_path / "in.safetensors")
+    root = make_scenes(tmp_path / "scenes", ["visible", "offscreen"] * 6, split="calibration")
+    fitted = calibrate(path, root, tmp_path / "out.safetensors")
+    assert isinstance(fitted, ClassThresholds)
+    assert 0.01 < fitted.heard < 0.25, "between what is not there and a tone that is"
+    header = weights.read_header(tmp_path / "out.safetensors")
+    assert header["calibrated_on"] == "scenes/calibration, 6 of 6 clips"
+    assert ClassThresholds.of(header) == fitted
+    assert "calibration" not in header
+    assert Localizer.from_pretrained(tmp_path / "out.safetensors").thresholds == fitted
+    make_scenes(root, ["offscreen"] * 3, split="train")
+    with pytest.raises(UserError, match="expected visible scenes of the classes red, green, blue, got none"):
+        calibrate(path, root, tmp_path / "other.safetensors", split="train")
+
+
+def test_the_best_bound_lies_between_both_kinds_and_weighs_them_alike() -> None:
+    assert best_threshold(np.array([0.1, 0.2, 0.8]), np.array([False, False, True])) == pytest.approx(0.5)
+    many = np.array([0.4] + [0.1] * 50 + [0.5] * 2)
+    truth = np.array([True] + [False] * 52)
+    assert best_threshold(many, truth) == pytest.approx(0.25), "two wrong of 52 cost less than the only right one"
+    assert best_threshold(np.array([0.0, 1.0]), np.array([False, True])) == pytest.approx(0.5)
+    for alike in (True, False):
+        with pytest.raises(UserError, match="scenes with a class and scenes without it, got one kind only"):
+            best_threshold(np.array([0.1, 0.9]), np.full(2, alike))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -103,7 +104,7 @@ def enlarged(predictions: Predictions, ids: Sequence[str], protocol: Protocol, *
     maps = [predictions.maps[clip_id] for clip_id in ids]
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for row, scores in enumerate(maps):
-        check_single(ids[row], scores)
+        check_single(ids[row], scores, predictions)
         by_shape.setdefault(scores.shape, []).append(row)
     if len(by_shape) == 1:  # as nearly always: nothing to put together
         return enlarge(np.stack(maps), size, protocol.enlarge, out=out)
@@ -113,10 +114,12 @@ def enlarged(predictions: Predictions, ids: Sequence[str], protocol: Protocol, *
     return large
 
 
-def check_single(clip_id: str, scores: npt.NDArray) -> None:
-    """UserError for maps of several classes, where one is needed."""
+def check_single(clip_id: str, scores: npt.NDArray, predictions: Predictions) -> None:
+    """UserError for maps of several classes, where one is needed; it names the method's option, if it has one."""
     if scores.ndim != 2:
+        options = json.loads(predictions.provenance.get("options", "{}"))
+        one = "predict again with --set output=one" if "output" in options else "choose one class's map a clip"
         raise UserError(
-            f"clip {clip_id}: expected one map (h, w), got {scores.shape}; choose one class's map a clip before"
-            " scoring, or a protocol of class-aware metrics"
+            f"clip {clip_id}: expected one map (h, w), got {scores.shape}; {one} before scoring, or take a protocol of"
+            " class-aware metrics (dsol_duet, ...)"
         )

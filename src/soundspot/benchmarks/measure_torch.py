@@ -25,7 +25,7 @@ class TorchMeasurer:
         """What a `measure.Kernel` gives."""
         maps = [predictions.maps[clip_id] for clip_id in ids]
         for clip_id, scores in zip(ids, maps, strict=True):
-            check_single(clip_id, scores)
+            check_single(clip_id, scores, predictions)
         large = self._enlarged(maps)
         columns = {"confidence": self._confidence(large, predictions).cpu().numpy()}
         if len(truth):

@@ -92,7 +92,7 @@ def calibrate(
     from soundspot.train.calibrate import calibrate as fit
 
     fitted = fit(weights, root, out, split=split)
-    print(f"{out}\tscale {fitted.scale:.4f}\toffset {fitted.offset:.4f}")
+    print("\t".join([str(out), *(f"{name} {value:.4f}" for name, value in vars(fitted).items())]))
 
 
 def convert(

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from soundspot.localize.classes import told
 from soundspot.localize.timeline import Moment, Timeline, Verdict
 
 Picture = npt.NDArray[np.uint8]
+Colour = tuple[int, int, int]
 
 # Dark to bright in even steps of perceived lightness, readable with every kind of colour vision.
 _HEAT_ANCHORS = [(0, 0, 4), (31, 12, 72), (85, 15, 109), (136, 34, 106), (186, 54, 85), (227, 89, 51), (249, 140, 10),
                  (249, 201, 50), (252, 255, 164)]  # fmt: skip
-VERDICT_COLOURS: dict[Verdict | None, tuple[int, int, int]] = {
+VERDICT_COLOURS: dict[Verdict | None, Colour] = {
     "on-screen": (230, 159, 0),
     "off-screen": (86, 180, 233),
     "silent": (110, 110, 110),
     None: (200, 200, 200),
 }
 PANEL_BACKGROUND = (18, 18, 22)
+BRIGHT: Colour = (240, 240, 240)
+"""Of text."""
+COLUMNS, TILE_WIDTH, GAP = 3, 420, 6
+"""Of the summary."""
 OPACITY = 0.6
 CONTRAST = 3.0
 
@@ -36,7 +42,8 @@ def _palette() -> npt.NDArray[np.float32]:
 
 
 @functools.cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Of letters `size` pixels high."""
     return ImageFont.load_default(size=size)
 
 
@@ -49,14 +56,14 @@ def enlarge(heat: npt.NDArray[np.float32], height: int, width: int) -> npt.NDArr
 def overlay(frame: Picture, heat: npt.NDArray[np.float32], opacity: float = OPACITY) -> Picture:
     """The frame with heat over it: where there is none, the frame is a little darker and otherwise untouched."""
     height, width = frame.shape[:2]
-    large = _for_eyes(enlarge(heat, height, width))
+    large = for_eyes(enlarge(heat, height, width))
     colour = _palette()[(large * 255).astype(np.uint8)]
     weight = (large * opacity)[..., None]
     dimmed = frame.astype(np.float32) * (0.75 + 0.25 * large[..., None])
     return np.clip(dimmed * (1 - weight) + colour * weight, 0, 255).astype(np.uint8)
 
 
-def _for_eyes(heat: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def for_eyes(heat: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """More contrast about the even chance: what is more likely than not is plain to see, what is not fades away."""
     odds = np.clip(heat, 1e-6, 1 - 1e-6)
     return (1 / (1 + np.exp(-(CONTRAST * np.log(odds / (1 - odds)) + 1)))).astype(np.float32)
@@ -64,6 +71,8 @@ def _for_eyes(heat: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def say(moment: Moment) -> str:
     """One line about a moment: what was heard, where its source is, how sure."""
+    if moment.classes and moment.verdict != "silent":
+        return told(moment.classes)
     heard = ", ".join(f"{name} {value:.0%}" for name, value in moment.tags[:2])
     if moment.verdict is None:
         return f"{heard or 'sound'}: relative heat, weights hold no calibration"
@@ -73,28 +82,42 @@ def say(moment: Moment) -> str:
     return f"{moment.verdict}{sure}   {heard}"
 
 
-def caption(picture: Picture, text: str, colour: tuple[int, int, int]) -> Picture:
+def caption(picture: Picture, text: str, colour: Colour) -> Picture:
     """The picture with a line of text in a bar beneath it."""
     height, width = picture.shape[:2]
-    bar = max(20, round(height * 0.075))
+    bar = bar_height(height)
     sheet = Image.new("RGB", (width, height + bar), PANEL_BACKGROUND)
     sheet.paste(Image.fromarray(picture), (0, 0))
     pen = ImageDraw.Draw(sheet)
     pen.rectangle((0, height, round(bar * 0.3), height + bar), fill=colour)
-    _write(pen, (round(bar * 0.5), height + bar // 2), text, width - bar, round(bar * 0.62))
+    write(pen, (round(bar * 0.5), height + bar // 2), text, width - bar, round(bar * 0.62))
     return np.asarray(sheet)
 
 
-def _write(pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, room: int, size: int) -> None:
+def bar_height(height: int) -> int:
+    """Of a line of text beneath a picture of that height."""
+    return max(20, round(height * 0.075))
+
+
+def write(
+    pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, room: int, size: int, fill: Colour = BRIGHT
+) -> None:
     """Text with its left middle at `place`, made smaller, then cut, until it fits in `room` pixels."""
-    while size > 9 and pen.textlength(text, font=_font(size)) > room:
+    while size > 9 and pen.textlength(text, font=font(size)) > room:
         size -= 1
-    while len(text) > 1 and pen.textlength(text, font=_font(size)) > room:
+    while len(text) > 1 and pen.textlength(text, font=font(size)) > room:
         text = text[:-2] + "…"
-    pen.text(place, text, fill=(240, 240, 240), font=_font(size), anchor="lm")
+    pen.text(place, text, fill=fill, font=font(size), anchor="lm")
 
 
-def strip(timeline: Timeline, loudness: Sequence[float], width: int, height: int, end_seconds: float) -> Picture:
+def strip(
+    timeline: Timeline,
+    loudness: Sequence[float],
+    width: int,
+    height: int,
+    end_seconds: float,
+    colours: Mapping[Verdict | None, Colour] = VERDICT_COLOURS,
+) -> Picture:
     """(height, width, 3): the film's sound as a wave, coloured by verdict, with how sure as a line over it."""
     sheet = Image.new("RGB", (width, height), PANEL_BACKGROUND)
     pen = ImageDraw.Draw(sheet)
@@ -104,7 +127,7 @@ def strip(timeline: Timeline, loudness: Sequence[float], width: int, height: int
     for x in range(width):
         moment = timeline.at((x + 0.5) / width * end_seconds)
         reach = 1 + round(levels[x] * (middle - 3))
-        pen.line((x, middle - reach, x, middle + reach), fill=VERDICT_COLOURS[moment.verdict])
+        pen.line((x, middle - reach, x, middle + reach), fill=colours[moment.verdict])
         if moment.probability is not None:
             line.append((x, round((height - 3) * (1 - moment.probability)) + 1))
     if line:
@@ -124,24 +147,48 @@ def with_playhead(panel: Picture, share: float) -> Picture:
     return marked
 
 
+Tile = Callable[[Picture, Moment], Picture]
+"""Draws a moment over its frame, with its words."""
+
+
+def tile(frame: Picture, moment: Moment) -> Picture:
+    """A moment's heat over its frame, and what there is to say of it."""
+    return caption(overlay(frame, moment.heat), at_time(moment), VERDICT_COLOURS[moment.verdict])
+
+
+def at_time(moment: Moment) -> str:
+    """What there is to say of a moment, and when it is."""
+    return f"{moment.time_seconds:5.1f} s  {say(moment)}"
+
+
+def sheet_width(tiles: int, columns: int = COLUMNS, width: int = TILE_WIDTH) -> int:
+    """Of the summary of so many tiles."""
+    return min(columns, tiles) * (width + GAP) - GAP
+
+
 def summary(
-    pictures: Sequence[tuple[Picture, Moment]], panel: Picture | None, title: str, columns: int = 3, width: int = 420
+    pictures: Sequence[tuple[Picture, Moment]],
+    panel: Picture | None,
+    title: str,
+    columns: int = COLUMNS,
+    width: int = TILE_WIDTH,
+    tile: Tile = tile,
 ) -> Picture:
     """One picture of a whole film: a key frame a stretch with its caption, and the strip beneath."""
     tiles = []
     for frame, moment in pictures:
         height = round(frame.shape[0] * width / frame.shape[1])
         small = np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.LANCZOS))
-        text = f"{moment.time_seconds:5.1f} s  {say(moment)}"
-        tiles.append(caption(overlay(small, moment.heat), text, VERDICT_COLOURS[moment.verdict]))
+        tiles.append(tile(small, moment))
     columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
-    tall, gap, head = max(t.shape[0] for t in tiles), 6, 30
-    below = 0 if panel is None else panel.shape[0] + gap
-    sheet = Image.new("RGB", (columns * (width + gap) - gap, head + rows * (tall + gap) + below), PANEL_BACKGROUND)
-    _write(ImageDraw.Draw(sheet), (8, head // 2), title, sheet.width - 16, 16)
-    for index, tile in enumerate(tiles):
-        sheet.paste(Image.fromarray(tile), (index % columns * (width + gap), head + index // columns * (tall + gap)))
+    tall, head = max(t.shape[0] for t in tiles), 30
+    below = 0 if panel is None else panel.shape[0] + GAP
+    size = (sheet_width(len(tiles), columns, width), head + rows * (tall + GAP) + below)
+    sheet = Image.new("RGB", size, PANEL_BACKGROUND)
+    write(ImageDraw.Draw(sheet), (8, head // 2), title, sheet.width - 16, 16)
+    for index, drawn in enumerate(tiles):
+        sheet.paste(Image.fromarray(drawn), (index % columns * (width + GAP), head + index // columns * (tall + GAP)))
     if panel is not None:
         resized = Image.fromarray(panel).resize((sheet.width, panel.shape[0]))
         sheet.paste(resized, (0, sheet.height - panel.shape[0]))

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from soundspot.localize import draw
+from soundspot.localize import draw, draw_classes
+from soundspot.localize.classes import blended
 from soundspot.localize.source import Source
 from soundspot.localize.timeline import Moment, Timeline
 from soundspot.media.video import FilmWriter, iter_waveform
@@ -24,12 +25,16 @@ MAX_TILES = 9
 def write_overlay(
     source: Source, timeline: Timeline, path: Path, progress: Callable[[int, int], None] | None = None
 ) -> None:
-    """The film with heat over it, a caption, and the strip of the whole film beneath, with its own sound."""
+    """The film with heat over it, a caption, and the strip of the whole film beneath, with its own sound.
+
+    Of a method that tells classes apart: a colour a class, a legend, and a lane a class below the strip.
+    """
     rate = min(source.frames_per_second, MAX_FRAMES_PER_SECOND)
     end = source.duration_seconds
     total = max(1, round(end * rate))
     loudness = wave(source)
     sounds = iter_waveform(source.sound_path, sample_rate=_sound_rate(source), chunk_seconds=0.5, layout="stereo")
+    words = _Words(timeline)
     written = 0.0
     writer: FilmWriter | None = None
     panel: npt.NDArray[np.uint8] | None = None
@@ -37,11 +42,8 @@ def write_overlay(
         for index, (time, frame) in enumerate(source.frames(rate)):
             small = _fit(frame)
             if panel is None:
-                panel = draw.strip(timeline, loudness, small.shape[1], STRIP_HEIGHT, end)
-            moment = timeline.at(time)
-            shown = draw.overlay(small, timeline.heat_at(time))
-            shown = draw.caption(shown, draw.say(moment), draw.VERDICT_COLOURS[moment.verdict])
-            shown = np.concatenate([shown, draw.with_playhead(panel, time / max(end, 1e-9))])
+                panel = words.panel(loudness, small.shape[1], end)
+            shown = np.concatenate([words.over(small, time), draw.with_playhead(panel, time / max(end, 1e-9))])
             if writer is None:
                 writer = FilmWriter(
                     path,
@@ -65,6 +67,38 @@ def write_overlay(
         for chunk in sounds:
             writer.write_sound(chunk.samples)
         writer.__exit__(None, None, None)
+
+
+class _Words:
+    """What is drawn over and below a film's frames: heat alone, or classes in colours."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.timeline = timeline
+        self.palette = draw_classes.palette_of(timeline) if timeline.tells_classes else {}
+
+    def over(self, frame: npt.NDArray[np.uint8], time: float) -> npt.NDArray[np.uint8]:
+        """The frame of a time with heat and what is said of it."""
+        moment = self.timeline.at(time)
+        if moment.classes:
+            layers = self.timeline.layers_at(time)
+            return draw_classes.shown(frame, layers, moment, self.palette, draw.say(moment))
+        heated = draw.overlay(frame, self.timeline.heat_at(time))
+        return draw.caption(heated, draw.say(moment), draw.VERDICT_COLOURS[moment.verdict])
+
+    def tile(self, frame: npt.NDArray[np.uint8], moment: Moment) -> npt.NDArray[np.uint8]:
+        """A moment in the summary."""
+        if not moment.classes:
+            return draw.tile(frame, moment)
+        layers = blended(moment.classes, moment.classes, 0.0)
+        return draw_classes.shown(frame, layers, moment, self.palette, draw.at_time(moment))
+
+    def panel(self, loudness: list[float], width: int, end_seconds: float) -> npt.NDArray[np.uint8]:
+        """The strip of the whole film, with a lane a class."""
+        colours = draw_classes.GREYS if self.timeline.tells_classes else draw.VERDICT_COLOURS
+        strip = draw.strip(self.timeline, loudness, width, STRIP_HEIGHT, end_seconds, colours)
+        if not self.palette:
+            return strip
+        return np.concatenate([strip, draw_classes.lanes(self.timeline, self.palette, width, end_seconds)])
 
 
 def _sound_rate(source: Source) -> int:
@@ -107,8 +141,10 @@ def write_summary(source: Source, timeline: Timeline, path: Path) -> None:
     wanted = key_moments(timeline)
     times = {moment.time_seconds for moment in wanted}
     frames = {t: image for t, image in source.frames(1 / timeline.step_seconds) if t in times}
-    panel = draw.strip(timeline, wave(source), WAVE_COLUMNS, STRIP_HEIGHT, source.duration_seconds)
-    sheet = draw.summary([(frames[m.time_seconds], m) for m in wanted], panel, Path(timeline.source).name)
+    words = _Words(timeline)
+    panel = words.panel(wave(source), draw.sheet_width(len(wanted)), source.duration_seconds)
+    pictures = [(frames[moment.time_seconds], moment) for moment in wanted]
+    sheet = draw.summary(pictures, panel, Path(timeline.source).name, tile=words.tile)
     aside = path.with_name(path.stem + ".part.png")
     Image.fromarray(sheet).save(aside)
     aside.replace(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -10,15 +11,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from soundspot.data.loader import Stack, fit_picture
+from soundspot.localize.classes import ClassThresholds, in_view, judge
 from soundspot.localize.regions import boxes_of
 from soundspot.localize.source import SoundWindows, Source, open_source
 from soundspot.localize.timeline import SILENCE_DBFS, Calibration, Moment, Timeline, Verdict
 from soundspot.media.audio import stereo_balance
 from soundspot.methods.base import Method
 from soundspot.predict import provenance
-from soundspot.types import Clip
+from soundspot.types import Batch, Clip, UserError
 from soundspot.weights import find_weights, load
 
 LEVEL_SECONDS = 1.0
@@ -28,11 +32,22 @@ Progress = Callable[[int, int], None]
 
 
 class Localizer:
-    """A method with its weights, ready for pictures, sounds and films."""
+    """A method with its weights, ready for pictures, sounds and films.
 
-    def __init__(self, method: Method, calibration: Calibration | None = None, device: str = "cpu") -> None:
+    A method that tells classes apart is judged class by class: `thresholds` say from when on one is heard or in view,
+    and a `calibration` is not asked.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        calibration: Calibration | None = None,
+        device: str = "cpu",
+        thresholds: ClassThresholds | None = None,
+    ) -> None:
         self.method = method.to(device).eval()
         self.calibration = calibration
+        self.thresholds = thresholds or ClassThresholds()
         self.device = device
         self.sample_rate = method.inputs.sample_rate or 16000
 
@@ -40,7 +55,8 @@ class Localizer:
     def from_pretrained(cls, name_or_path: str | Path = "default", device: str = "cpu") -> Localizer:
         """The built-in weights ("default") or those of a safetensors file. Raises UserError when there are none."""
         method = load(find_weights(name_or_path), device=device)
-        return cls(method, Calibration.of(method.provenance), device)
+        header = method.provenance
+        return cls(method, Calibration.of(header), device, ClassThresholds.of(header))
 
     def __call__(self, image: npt.NDArray[np.uint8], sound: npt.NDArray[np.float32]) -> Moment:
         """Where in `image` (H, W, 3) the `sound` at `self.sample_rate` comes from: mono (N,) or stereo (2, N)."""
@@ -65,7 +81,10 @@ class Localizer:
     ) -> Timeline:
         """The timeline of what `open_source` gave."""
         moments = tuple(self._stream(source, every_seconds, batch_size, progress))
-        return Timeline(str(source.path), moments, every_seconds, provenance(self.method))
+        origin = provenance(self.method)
+        if moments and moments[0].classes:
+            origin["class_thresholds"] = json.dumps(vars(self.thresholds))
+        return Timeline(str(source.path), moments, every_seconds, origin)
 
     def _stream(
         self, source: Source, every_seconds: float, batch_size: int, progress: Progress | None
@@ -93,10 +112,28 @@ class Localizer:
             sample_rate=self.sample_rate,
             clips=tuple(Clip(f"{time:.3f}") for time, _ in frames),
         ).to_batch(inputs, self.device)
-        maps = self.method.localize(batch).float().cpu().numpy()
+        maps = self.method.localize(batch).float()
         tags = self.method.hear(batch).float().cpu().numpy()
+        seen = self._seen(batch, maps, tags.shape[1]) if maps.ndim == 4 else None
+        scores = maps.cpu().numpy()
         for index, (time, _) in enumerate(frames):
-            yield self._moment(time, maps[index], tags[index], self._middle(sounds[index]))
+            middle = self._middle(sounds[index])
+            if seen is None:
+                yield self._moment(time, scores[index], tags[index], middle)
+            else:
+                yield self._moment_of_classes(time, scores[index], tags[index], seen[index], middle)
+
+    def _seen(self, batch: Batch, maps: Tensor, num_heard: int) -> npt.NDArray[np.float32]:
+        """(B, K, h, w) where each class is in view, on the grid of the maps; UserError unless all are of K classes."""
+        method = self.method
+        if not len(method.class_names) == maps.shape[1] == num_heard or method.tag_names != method.class_names:
+            raise UserError(
+                f"{type(method).__name__}: expected class_names, the same tag_names, and a map and a probability for"
+                f" each, got {len(method.class_names)} and {len(method.tag_names)} names, {maps.shape[1]} maps and"
+                f" {num_heard} probabilities; mend the method"
+            )
+        seen = method.see(batch).float()
+        return F.interpolate(seen, maps.shape[2:], mode="bilinear").clamp(0, 1).cpu().numpy()
 
     def _middle(self, sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """(C, N) -> its middle LEVEL_SECONDS."""
@@ -125,6 +162,35 @@ class Localizer:
             balance=stereo_balance(middle) if len(middle) == 2 and verdict != "silent" else None,
             tags=() if verdict == "silent" else self.method.told(tags.tolist(), NUM_TAGS),
             boxes=boxes_of(heat) if verdict == "on-screen" else (),
+        )
+
+    def _moment_of_classes(
+        self,
+        time: float,
+        maps: npt.NDArray[np.float32],
+        heard: npt.NDArray[np.float32],
+        seen: npt.NDArray[np.float32],
+        middle: npt.NDArray[np.float32],
+    ) -> Moment:
+        level_dbfs = _level_dbfs(middle)
+        is_silent = level_dbfs < SILENCE_DBFS
+        heard = np.zeros_like(heard) if is_silent else heard  # nothing sounds, whatever the method made of it
+        classes = judge(self.method.class_names, maps, heard, seen, self.thresholds)
+        sounding = [number for number, each in enumerate(classes) if each.verdict == "sounding"]
+        scores = maps[sounding or slice(None)].max(axis=0)
+        verdict: Verdict = "silent" if is_silent else "on-screen" if sounding else "off-screen"
+        return Moment(
+            time_seconds=time,
+            map=scores,
+            heat=np.max([np.zeros_like(scores), *(classes[number].heat for number in sounding)], axis=0),
+            confidence=float(scores.max()),
+            probability=in_view(classes, self.thresholds),
+            verdict=verdict,
+            level_dbfs=level_dbfs,
+            balance=stereo_balance(middle) if len(middle) == 2 and not is_silent else None,
+            tags=() if is_silent else self.method.told(heard.tolist(), NUM_TAGS),
+            boxes=tuple(box for number in sounding for box in classes[number].boxes),
+            classes=classes,
         )
 
 

@@ -36,17 +36,21 @@ class Localized:
         return max(0.0, self.promised_seconds - seen)
 
     def facts(self) -> dict[str, Any]:
-        """For machines: the files, and each stretch of the timeline."""
+        """For machines: the files, each stretch of the timeline, and each class's where they are told apart."""
         names = ("start_seconds", "end_seconds", "verdict", "heard")
         rows = [dict(zip(names, stretch, strict=True)) for stretch in self.timeline.stretches()]
-        return {
+        facts = {
             "files": {name: str(path) for name, path in self.files.items()},
             "stretches": rows,
             "lost_seconds": round(self.lost_seconds(), 3),
         }
+        if self.timeline.tells_classes:
+            names = ("start_seconds", "end_seconds", "verdict", "class")
+            facts["classes"] = [dict(zip(names, each, strict=True)) for each in self.timeline.class_stretches()]
+        return facts
 
     def text(self) -> str:
-        """For people: a line a stretch, and where the files lie."""
+        """For people: a line a stretch, a line a stretch of each class, and where the files lie."""
         lines = []
         for start, end, verdict, heard in self.timeline.stretches():
             inside = [m for m in self.timeline.moments if start <= m.time_seconds < end]
@@ -55,6 +59,8 @@ class Localized:
             place = _place(best.row()["peak"]) if verdict in ("on-screen", None) else ""
             told = f"{start:7.1f} - {end:6.1f} s  {verdict or 'relative':10s}  {sure:12s}  {heard:28s} {place:13s}"
             lines.append(f"{told} {_side(best.balance)}".rstrip())
+        for start, end, state, name in self.timeline.class_stretches():
+            lines.append(f"{start:7.1f} - {end:6.1f} s  {state:10s}  {name}")
         if self.lost_seconds() > MAX_LOST_STEPS * self.timeline.step_seconds:
             lines.append(
                 f"the last {self.lost_seconds():.1f} s of {self.promised_seconds:.1f} s gave no picture: cut off?"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
+from soundspot.localize.classes import ClassMoment, ClassVerdict, Layer, blended, names_of
 from soundspot.types import Box
 
 Verdict = Literal["on-screen", "off-screen", "silent"]
@@ -44,7 +45,11 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Moment:
-    """One time step: `map` holds raw scores (h, w), `heat` the same in 0..1 for eyes."""
+    """One time step: `map` holds raw scores (h, w), `heat` the same in 0..1 for eyes.
+
+    Of a method that tells classes apart both are the highest of the sounding classes; where none sounds, the map is the
+    highest of all and the heat 0.
+    """
 
     time_seconds: float
     map: npt.NDArray[np.float32]
@@ -60,12 +65,14 @@ class Moment:
     boxes: tuple[Box, ...] = ()
     balance: float | None = None
     """Where the sound's power lies: -1 all left, 1 all right; None for mono and for silence."""
+    classes: tuple[ClassMoment, ...] = ()
+    """All classes of a method that tells them apart, in its order."""
 
     def row(self) -> dict[str, Any]:
         """The moment as plain values, one line of timeline.jsonl."""
         y, x = np.unravel_index(int(np.argmax(self.map)), self.map.shape)
         rows, columns = self.map.shape
-        return {
+        row = {
             "time_seconds": round(self.time_seconds, 3),
             "verdict": self.verdict,
             "probability": None if self.probability is None else round(self.probability, 4),
@@ -76,6 +83,7 @@ class Moment:
             "boxes": [[round(v, 4) for v in box] for box in self.boxes],
             "heard": [{"tag": name, "probability": round(value, 4)} for name, value in self.tags],
         }
+        return row | {"classes": [each.row() for each in self.classes]} if self.classes else row
 
 
 @dataclass(frozen=True)
@@ -94,23 +102,53 @@ class Timeline:
 
     def heat_at(self, time_seconds: float) -> npt.NDArray[np.float32]:
         """(h, w) heat at any time, blended between the two nearest moments."""
+        before, after, share = self._around(time_seconds)
+        part = np.float32(share)
+        return before.heat * (1 - part) + after.heat * part
+
+    def layers_at(self, time_seconds: float) -> list[Layer]:
+        """What sounds and what is silent at any time, each class by itself, blended in the same way."""
+        before, after, part = self._around(time_seconds)
+        return blended(before.classes, after.classes, part)
+
+    def _around(self, time_seconds: float) -> tuple[Moment, Moment, float]:
+        """The moments before and after a time, and which share of the way lies behind it."""
         place = (time_seconds - self.moments[0].time_seconds) / self.step_seconds
         before = min(max(math.floor(place), 0), len(self.moments) - 1)
         after = min(before + 1, len(self.moments) - 1)
-        part = np.float32(min(max(place - before, 0.0), 1.0))
-        return self.moments[before].heat * (1 - part) + self.moments[after].heat * part
+        return self.moments[before], self.moments[after], min(max(place - before, 0.0), 1.0)
+
+    @property
+    def tells_classes(self) -> bool:
+        """Whether each moment says more than where any sound comes from."""
+        return bool(self.moments[0].classes)
 
     def stretches(self) -> Iterator[tuple[float, float, Verdict | None, str]]:
         """(start, end, verdict, best tag) of runs of moments that agree, half-open in seconds."""
+        for start, end in self._runs([(moment.verdict, _tag(moment), _views(moment)) for moment in self.moments]):
+            first = self.moments[start]
+            yield *self._seconds(start, end), first.verdict, _tag(first)
+
+    def class_stretches(self) -> Iterator[tuple[float, float, ClassVerdict, str]]:
+        """(start, end, verdict, class) of runs of moments in which a class is heard or in view, class by class."""
+        for number, known in enumerate(self.moments[0].classes):
+            verdicts = [moment.classes[number].verdict for moment in self.moments]
+            for start, end in self._runs(verdicts):
+                if verdicts[start] != "absent":
+                    yield *self._seconds(start, end), verdicts[start], known.name
+
+    def _runs(self, states: Sequence[object]) -> Iterator[tuple[int, int]]:
+        """Half-open runs of moments of equal state."""
         start = 0
-        for index in range(1, len(self.moments) + 1):
-            if index < len(self.moments) and _same(self.moments[index], self.moments[start]):
-                continue
-            run = self.moments[start:index]
-            half = self.step_seconds / 2
-            begin = max(0.0, run[0].time_seconds - half)
-            yield begin, run[-1].time_seconds + half, run[0].verdict, _tag(run[0])
-            start = index
+        for index in range(1, len(states) + 1):
+            if index == len(states) or states[index] != states[start]:
+                yield start, index
+                start = index
+
+    def _seconds(self, start: int, end: int) -> tuple[float, float]:
+        """From when to when a run of moments stands."""
+        half = self.step_seconds / 2
+        return max(0.0, self.moments[start].time_seconds - half), self.moments[end - 1].time_seconds + half
 
     def save(self, path: Path) -> None:
         """Write timeline.jsonl: a line of provenance, then a line a moment."""
@@ -122,10 +160,13 @@ class Timeline:
 
 
 def _tag(moment: Moment) -> str:
+    """What is heard: the likeliest sound, or every class that is."""
+    if moment.verdict == "silent":
+        return ""
+    if moment.classes:
+        return ", ".join(names_of(moment.classes, "sounding", "off-screen"))
     return moment.tags[0][0] if moment.tags else ""
 
 
-def _same(one: Moment, other: Moment) -> bool:
-    if one.verdict != other.verdict:
-        return False
-    return one.verdict == "silent" or _tag(one) == _tag(other)
+def _views(moment: Moment) -> list[ClassVerdict]:
+    return [each.verdict for each in moment.classes]

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy.optimize import minimize
 
 from soundspot import weights
 from soundspot.data.folder import read_folder
 from soundspot.data.loader import LoadedClip, split_missing, to_batch
 from soundspot.data.training import AREAS, load_labelled
+from soundspot.localize.classes import ClassThresholds
 from soundspot.localize.timeline import Calibration
 from soundspot.media.errors import MediaError
 from soundspot.methods.base import Method
@@ -25,24 +27,70 @@ JUDGED = ("visible", "offscreen", "noise")
 """Kinds that the probability tells apart; silence is judged by its level."""
 
 
-def calibrate(path: Path, root: Path, out: Path, *, split: str = "calibration", batch_size: int = 16) -> Calibration:
-    """Tune the method of `path` on a split of `root`, fit its calibration there, and write both to `out`.
+Fitted = Calibration | ClassThresholds
 
-    Raises UserError where the split lacks scenes in which the source is visible or scenes in which it is not.
+
+def calibrate(path: Path, root: Path, out: Path, *, split: str = "calibration", batch_size: int = 16) -> Fitted:
+    """Tune the method of `path` on a split of `root`, fit how sure it is there, and write both to `out`.
+
+    Of methods that tell classes apart: from which values on a class counts as heard and as in view. Raises UserError
+    where the split lacks scenes in which the source is visible or scenes in which it is not.
     """
     method = weights.load(path)
     pairs = read_folder(root, split=split)
     method.tune(_labelled(pairs, method, batch_size))
+    header = {key: value for key, value in method.provenance.items() if key in KEPT}
+    fitted, used = (_class_thresholds if method.class_names else _calibration)(method, pairs, batch_size)
+    name = "class_thresholds" if method.class_names else "calibration"
+    about = {name: json.dumps(vars(fitted)), "calibrated_on": f"{root.name}/{split}, {used}"}
+    weights.save(method, out, {**header, **about})
+    return fitted
+
+
+def _calibration(method: Method, pairs: Sequence[Pair], batch_size: int) -> tuple[Fitted, str]:
+    """The fitted curve, and on how many clips."""
     judged = [pair for pair in pairs if pair[1].kind in JUDGED]
     predictions = predict(method, [clip for clip, _ in judged], batch_size=batch_size)
     scores = np.array([predictions.maps[t.clip_id].max() for _, t in judged if t.clip_id in predictions.maps])
     visible = np.array([t.kind == "visible" for _, t in judged if t.clip_id in predictions.maps])
-    fitted = fit(scores, visible)
-    header = {key: value for key, value in method.provenance.items() if key in KEPT}
-    used = f"{root.name}/{split}, {len(scores)} of {len(judged)} clips"
-    about = {"calibration": json.dumps(vars(fitted)), "calibrated_on": used}
-    weights.save(method, out, {**header, **about})
-    return fitted
+    return fit(scores, visible), f"{len(scores)} of {len(judged)} clips"
+
+
+def _class_thresholds(method: Method, pairs: Sequence[Pair], batch_size: int) -> tuple[Fitted, str]:
+    """From visible scenes whose sound is of the method's classes: each class is heard and in view, or neither.
+
+    Give solos: a silent thing of one of the classes would count as seen where it should not be.
+    """
+    judged = [pair for pair in pairs if pair[1].kind == "visible" and set(pair[0].labels) <= {*method.class_names}]
+    heard, seen, truth = [], [], []
+    with torch.no_grad():
+        for batch in _labelled(judged, method, batch_size):
+            heard.append(method.hear(batch).numpy())
+            seen.append(method.see(batch).flatten(2).amax(dim=2).numpy())
+            truth += [[name in labels for name in method.class_names] for labels in batch.labels]
+    if not truth:
+        raise UserError(
+            f"expected visible scenes of the classes {', '.join(method.class_names)}, got none; give a split with such"
+        )
+    sounds = np.array(truth)
+    found = ClassThresholds(
+        *(best_threshold(np.concatenate(values).ravel(), sounds.ravel()) for values in (heard, seen))
+    )
+    return found, f"{len(truth)} of {len(judged)} clips"
+
+
+def best_threshold(values: npt.NDArray[np.floating], truth: npt.NDArray[np.bool_]) -> float:
+    """Values (N,) in 0..1, truths (N,) -> the bound in between two of them that tells both apart best.
+
+    By the mean of the rates at which either is told right, the lowest of equals, kept off 0 and 1. UserError where all
+    are true, or none is.
+    """
+    if truth.all() or not truth.any():
+        raise UserError("expected scenes with a class and scenes without it, got one kind only; add the other")
+    levels = np.unique(np.concatenate([[0.0], values.astype(np.float64), [1.0]]))
+    bounds = (levels[:-1] + levels[1:]) / 2
+    rates = [(values[truth] >= bound).mean() + (values[~truth] < bound).mean() for bound in bounds]
+    return float(np.clip(bounds[int(np.argmax(rates))], 1e-3, 1 - 1e-3))
 
 
 KEPT = ("recipe", "init", "epochs", "licence", "source")

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from soundspot.benchmarks.report import curves
+from soundspot.benchmarks.report.classes import class_curves
 from soundspot.benchmarks.report.every_protocol import every_protocol
 from soundspot.benchmarks.report.evidence import Evidence, Section
 from soundspot.benchmarks.report.gallery import CLIPS, Gallery, Sounds
@@ -50,11 +51,16 @@ def build_report(
     sounds = Sounds()
     parts: dict[str, list[Section]] = {}
     for name, few in by_benchmark(results).items():
-        found: list[Section | None] = [results_table(few, with_published=with_published), paired(few)]
-        found.append(curves.from_records(few))
         own = (evidence or {}).get(name)
+        found: list[Section | None] = [results_table(few, with_published=with_published), paired(few, own)]
+        found.append(curves.from_records(few))
         if own is not None:
-            found += [every_protocol(own), curves.from_maps(own), *Gallery(own, few, sounds, clips).sections()]
+            found += [
+                class_curves(own),
+                every_protocol(own),
+                curves.from_maps(own),
+                *Gallery(own, few, sounds, clips).sections(),
+            ]
         parts[name or "unnamed"] = [section for section in found if section is not None]
     about = f"soundspot {version('soundspot')}. Numbers in percent unless said otherwise; a click on a title sorts."
     text = "\n\n".join(

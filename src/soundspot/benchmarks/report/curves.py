@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from soundspot.benchmarks.forms.classes import tells_classes
 from soundspot.benchmarks.grid import Chunk, Truth, in_chunks, scores_of
+from soundspot.benchmarks.report.classes import is_classed, remark
 from soundspot.benchmarks.report.evidence import Evidence, Section
 from soundspot.benchmarks.report.svg import Line, density, histogram, line_chart
 from soundspot.benchmarks.result import Record, Result
@@ -23,9 +25,11 @@ POSITIONS = 28
 
 def from_records(results: Sequence[Result]) -> Section | None:
     """What rows a clip are enough for: success over overlap, precision and recall, histograms."""
-    kept = [result for result in results if result.records and "ciou" in result.records[0]]
+    placed = [result for result in results if result.records and "ciou" in result.records[0]]
+    classed = [result.name for result in placed if is_classed(result)]
+    kept = [result for result in placed if result.name not in classed]
     if not kept:
-        return None
+        return Section("Curves", remark(classed)) if classed else None
     charts = [
         _success(kept, "ciou", "Success over overlap"),
         _success(kept, "ciou_adaptive", "Success over overlap with the true area"),
@@ -34,18 +38,15 @@ def from_records(results: Sequence[Result]) -> Section | None:
     if any(record["kind"] != "visible" for record in kept[0].records):
         charts += [_precision_recall(kept), _f1(kept), _ap(kept)]
     charts += [_confidences(result) for result in kept]
-    return Section("Curves", _figures(charts))
+    return Section("Curves", _figures(charts) + remark(classed))
 
 
 def from_maps(evidence: Evidence) -> Section | None:
     """What needs the maps: success over claimed area by size, and where truth and heat lie."""
-    single = {
-        name: predictions
-        for name, predictions in evidence.predictions.items()
-        if all(scores.ndim == 2 for scores in predictions.maps.values())
-    }
+    single = {name: predictions for name, predictions in evidence.predictions.items() if not tells_classes(predictions)}
+    classed = [name for name in evidence.predictions if name not in single]
     if not single:
-        return None
+        return Section("Areas and places", remark(classed)) if classed else None
     sizes = _sizes(evidence)
     charts = []
     boxed = [target.boxes for target in evidence.targets if target.kind == "visible"]
@@ -70,7 +71,7 @@ def from_maps(evidence: Evidence) -> Section | None:
         charts.append(density(heat, title=f"Heat of {name}, all clips"))
     charts.append(histogram(areas, title="Hot areas: above half of a map's range", x_title="share of picture",
                             x_range=(0, 1)))  # fmt: skip
-    return Section("Areas and places", _figures(charts))
+    return Section("Areas and places", _figures(charts) + remark(classed))
 
 
 def _figures(charts: Sequence[str]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
+from soundspot.benchmarks.report.classes import Key, classes_of, is_classed
 from soundspot.benchmarks.report.evidence import Evidence, Section
 from soundspot.benchmarks.report.pictures import Seen
 from soundspot.benchmarks.result import Record, Result
@@ -42,9 +44,11 @@ class Gallery:
         self.records = {result.name: {str(row["clip_id"]): row for row in result.records} for result in self.results}
         self._seen: dict[str, Seen] = {}
         self._targets = {target.clip_id: target for target in evidence.targets}
+        self._places = {target.clip_id: place for place, target in enumerate(evidence.targets)}
+        self._key = Key.of(evidence)
 
     def sections(self) -> list[Section]:
-        """What there is to show; nothing without maps of single classes."""
+        """What there is to show; maps of several classes in colours, with a key below."""
         methods = [each for each in self.results if not _is_prior(each)]  # a prior's maps are all alike
         found = [self._chosen(result) for result in methods]
         return [section for section in [*found, self._side_by_side(), self._sounds_of_a_picture()] if section]
@@ -56,10 +60,11 @@ class Gallery:
 
     def _chosen(self, result: Result) -> Section | None:
         """Of one method, with its own measure to sort by."""
-        rows = [row for row in result.records if row["status"] == "scored" and row.get(ORDER) is not None]
+        worth = {str(row["clip_id"]): self._worth(result, row) for row in result.records if row["status"] == "scored"}
+        rows = [row for row in result.records if worth.get(str(row["clip_id"])) is not None]
         if not rows:
             return None
-        order = sorted(rows, key=lambda row: float(row[ORDER] or 0), reverse=True)
+        order = sorted(rows, key=lambda row: worth[str(row["clip_id"])] or 0, reverse=True)
         random = [rows[place] for place in _random(len(rows), self.count)]
         parts = {"best": order[: self.count], "worst": order[::-1][: self.count], "random": random}
         sure = [row for row in result.records if row["kind"] != "visible" and row["confidence"] is not None]
@@ -71,15 +76,30 @@ class Gallery:
         )
         return Section(f"Clips of {result.name}", html)
 
+    def _worth(self, result: Result, row: Record) -> float | None:
+        """What clips are sorted by: overlap with the true area, or of maps by class the mean over sounding classes."""
+        if is_classed(result):
+            return self._of_classes(result.name, str(row["clip_id"]))[0]
+        return None if row.get(ORDER) is None else float(row[ORDER] or 0)
+
+    def _of_classes(self, name: str, clip_id: str) -> tuple[float | None, float | None]:
+        """A clip's overlap over sounding classes and its share of silent pixels, where there is such a thing."""
+        known = self.evidence.class_values.get(name)
+        if known is None:
+            return None, None
+        overlap, silent = (float(values[self._places[clip_id]]) for values in known)
+        return None if math.isnan(overlap) else overlap, None if math.isnan(silent) else silent
+
     def _cards(self, name: str, rows: Sequence[Record]) -> str:
         cards = []
         for row in rows:
             clip_id = str(row["clip_id"])
             seen = self.seen(clip_id)
+            source, key = self._picture(name, seen)
+            words = escape(_words(seen, row, self._overlap(name, row)))
             cards.append(
-                f'<figure class="card"><img loading="lazy" alt="{escape(clip_id)}"'
-                f' src="{seen.picture(self._map(name, clip_id))}">'
-                f"<figcaption>{escape(_words(seen, row))}</figcaption>{self._player(name, seen)}</figure>"
+                f'<figure class="card"><img loading="lazy" alt="{escape(clip_id)}" src="{source}">'
+                f"<figcaption>{key}{words}</figcaption>{self._player(name, seen)}</figure>"
             )
         return f'<div class="cards">{"".join(cards)}</div>'
 
@@ -89,9 +109,24 @@ class Gallery:
             return '<span class="faint">heard another clip\'s sound</span>'
         return self.sounds.player(seen)
 
-    def _map(self, name: str, clip_id: str) -> np.ndarray | None:
-        scores = self.evidence.predictions[name].maps.get(clip_id)
-        return scores if scores is not None and scores.ndim == 2 else None
+    def _picture(self, name: str, seen: Seen) -> tuple[str, str]:
+        """A clip with a method's map over it; of maps by class also what each colour stands for."""
+        predictions = self.evidence.predictions[name]
+        scores = predictions.maps.get(seen.clip.id)
+        if scores is None or scores.ndim == 2 or self._key is None:
+            return seen.picture(scores, self._key), ""
+        layers = self._key.layers(scores, classes_of(predictions))
+        shown = self._key.html([layer.name for layer in layers])
+        return seen.picture_of_classes(layers, self._key), f"{shown}<br>"
+
+    def _overlap(self, name: str, row: Record) -> str:
+        """How well a clip's truth is met: by one map, by class, or both."""
+        if row["kind"] != "visible":
+            return "nothing to find"
+        overlap, silent = self._of_classes(name, str(row["clip_id"]))
+        values = {"overlap": row.get("ciou"), "with the true area": row.get(ORDER)}
+        values |= {"by class": overlap, "silent classes silent": silent}
+        return ", ".join(f"{what} {float(value):.2f}" for what, value in values.items() if value is not None)
 
     def _side_by_side(self) -> Section | None:
         """Random clips by line, methods by column, the truth first (the papers' qualitative figures)."""
@@ -124,12 +159,13 @@ class Gallery:
         body = []
         for clip_id, group in lines:
             seen = self.seen(clip_id)
-            cells = [f'<img loading="lazy" alt="truth of {escape(clip_id)}" src="{seen.picture()}">']
+            truth = seen.picture(key=self._key)
+            cells = [f'<img loading="lazy" alt="truth of {escape(clip_id)}" src="{truth}">']
             for result in self.results:
                 row = self.records[result.name][clip_id]
-                source = seen.picture(self._map(result.name, clip_id))
+                source, key = self._picture(result.name, seen)
                 picture = f'<img loading="lazy" alt="{escape(clip_id)} by {escape(result.name)}" src="{source}">'
-                cells.append(f"{picture}<br>{escape(_overlap(row))}")
+                cells.append(f"{picture}<br>{key}{escape(self._overlap(result.name, row))}")
             labels = ", ".join(seen.clip.labels) or clip_id
             first = f'{escape(labels)}<br><span class="faint">{escape(group)}</span><br>{self.sounds.player(seen)}'
             body.append("<tr><td>" + first + "</td>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
@@ -141,19 +177,12 @@ def _is_prior(result: Result) -> bool:
     return str(result.provenance["predictions"].get("method", "")).startswith("prior:")
 
 
-def _words(seen: Seen, row: Record) -> str:
+def _words(seen: Seen, row: Record, overlap: str) -> str:
     kind = "" if row["kind"] == "visible" else f"{row['kind']}, "
     labels = ", ".join(seen.clip.labels)
     confidence = row["confidence"]
     sure = "" if confidence is None else f", confidence {float(confidence):.2f}"
-    return f"{kind}{labels + ': ' if labels else ''}{_overlap(row)}{sure} ({row['clip_id']})"
-
-
-def _overlap(row: Mapping[str, object]) -> str:
-    if row["kind"] != "visible":
-        return "nothing to find"
-    values = {"overlap": row.get("ciou"), "with the true area": row.get(ORDER)}
-    return ", ".join(f"{name} {float(str(value)):.2f}" for name, value in values.items() if value is not None)
+    return f"{kind}{labels + ': ' if labels else ''}{overlap}{sure} ({row['clip_id']})"
 
 
 def _random(many: int, count: int) -> list[int]:

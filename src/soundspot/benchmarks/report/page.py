@@ -32,6 +32,8 @@ svg { max-width: 100%; height: auto } li, p { overflow-wrap: anywhere }
 .grid td { white-space: normal; min-width: 150px } figcaption { font-size: 12px; overflow-wrap: anywhere }
 audio { width: 100%; min-width: 150px; height: 32px; margin-top: 4px }
 .kinds label { margin-right: 12px }
+.key { white-space: nowrap; font-size: 12px; margin-right: 6px }
+.key i { display: inline-block; width: 10px; height: 10px; margin-right: 3px; border: 1px solid #0008 }
 @media (max-width: 600px) { .cards { grid-template-columns: 1fr 1fr } .grid img { width: 130px }
   body { padding: 0 8px 32px } }
 """

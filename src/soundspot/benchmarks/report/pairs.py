@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from soundspot.benchmarks.report.evidence import Section
+from soundspot.benchmarks.report.evidence import Evidence, Section
 from soundspot.benchmarks.report.tables import html_table, markdown_table
 from soundspot.benchmarks.result import Record, Result
 from soundspot.metrics.paired import Difference, compare
@@ -19,13 +19,17 @@ ABOUT = (
 )
 
 
-def paired(results: Sequence[Result]) -> Section | None:
-    """Every pair of results of one protocol; nothing where there are no two with records."""
+def paired(results: Sequence[Result], evidence: Evidence | None = None) -> Section | None:
+    """Every pair of results of one protocol; nothing where there are no two with records.
+
+    With `evidence` of a protocol of classes, also by an image's mean overlap of its sounding classes.
+    """
     lines = []
     placed = [result for result in results if result.records and "ciou" in result.records[0]]
     for first, second in combinations(placed, 2):
         if first.protocol == second.protocol and first.benchmark == second.benchmark:
-            lines += [_line(first, second, what, found) for what, found in differences(first, second).items()]
+            found = differences(first, second) | (_of_classes(first, second, evidence) if evidence else {})
+            lines += [_line(first, second, what, each) for what, each in found.items()]
     if not lines:
         return None
     html = f"<p>{ABOUT}</p>{html_table(TITLES, lines)}"
@@ -56,6 +60,26 @@ def differences(first: Result, second: Result) -> dict[str, Difference]:
             values = (values >= at).astype(np.float64)
         found[title] = compare(values[:, 0], values[:, 1], units)
     return found
+
+
+def _of_classes(first: Result, second: Result, evidence: Evidence) -> dict[str, Difference]:
+    """By the class overlaps of images in which both have one."""
+    known = evidence.class_values
+    if not {first.name, second.name} <= known.keys():
+        return {}
+    values = np.stack([known[result.name][0] for result in (first, second)], axis=1)
+    units = {str(record["clip_id"]): str(record.get("unit") or record["clip_id"]) for record in first.records}
+    shared = ~np.isnan(values).any(axis=1) & np.array([target.clip_id in units for target in evidence.targets])
+    if not shared.any():
+        return {}
+    drawn = [units[target.clip_id] for target, kept in zip(evidence.targets, shared, strict=True) if kept]
+    both = values[shared]
+    threshold = float(first.provenance["protocol"]["thresholds"][0])
+    reached = (both >= threshold).astype(np.float64)
+    return {
+        f"class cIoU@{threshold:g}": compare(reached[:, 0], reached[:, 1], drawn),
+        "class overlap": compare(both[:, 0], both[:, 1], drawn),
+    }
 
 
 def _scored(record: Mapping[str, object] | Record) -> bool:

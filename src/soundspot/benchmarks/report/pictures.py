@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from functools import cached_property
+from itertools import zip_longest
 
 import av
 import numpy as np
@@ -12,13 +14,18 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from soundspot.benchmarks.grid import mask_of
+from soundspot.benchmarks.report.classes import Key
 from soundspot.data.loader import read_picture, read_sound
+from soundspot.localize.classes import Layer
 from soundspot.localize.draw import overlay
+from soundspot.localize.draw_classes import chip
+from soundspot.localize.draw_classes import overlay as overlay_classes
 from soundspot.media.errors import MediaError
 from soundspot.media.sound import sound_frame
 from soundspot.types import Clip, Inputs, Target
 
 WIDTH = 240
+LABEL_SIZE = 11
 SOUND = Inputs(seconds=3.0, window="frame", sample_rate=22050)
 """What is cut out for the page: around the picture's moment, or the middle where it has none."""
 _BIT_RATE = 48_000
@@ -43,19 +50,31 @@ class Seen:
         height = max(1, round(picture.height * WIDTH / picture.width))
         return np.asarray(picture.resize((WIDTH, height), Image.Resampling.BICUBIC))
 
-    def picture(self, scores: npt.NDArray[np.float32] | None = None) -> str:
-        """The frame, with a map over it if given, and the truth's outline; a data address."""
-        shown = self.frame if scores is None else overlay(self.frame, _on_unit(scores))
-        return _jpeg(self._with_truth(shown))
+    def picture(self, scores: npt.NDArray[np.float32] | None = None, key: Key | None = None) -> str:
+        """The frame, with a map over it if given, and the truth's outline; a data address.
 
-    def _with_truth(self, frame: Pixels) -> Pixels:
+        With a `key`, boxes have their class's colour and name.
+        """
+        shown = self.frame if scores is None else overlay(self.frame, _on_unit(scores))
+        return _jpeg(self._with_truth(shown, key))
+
+    def picture_of_classes(self, layers: Sequence[Layer], key: Key) -> str:
+        """The same with maps of several classes over it, each in its colour."""
+        return _jpeg(self._with_truth(overlay_classes(self.frame, layers, key.palette), key))
+
+    def _with_truth(self, frame: Pixels, key: Key | None) -> Pixels:
         picture = Image.fromarray(frame)
         pen = ImageDraw.Draw(picture)
-        for left, top, right, bottom in self.target.boxes if self.target.kind == "visible" else ():
+        labels = self.target.box_labels if key is not None else ()
+        boxes = self.target.boxes if self.target.kind == "visible" else ()
+        for (left, top, right, bottom), label in zip_longest(boxes, labels):
             corners = [left * picture.width, top * picture.height, right * picture.width, bottom * picture.height]
             if all(abs(value) < 1e5 for value in corners) and corners[0] < corners[2] and corners[1] < corners[3]:
                 pen.rectangle(corners, outline=_BLACK, width=4)
-                pen.rectangle([corners[0] + 1, corners[1] + 1, corners[2] - 1, corners[3] - 1], outline=_WHITE, width=2)
+                colour = _WHITE if key is None or label is None else key.palette[key.numbers[label]]
+                pen.rectangle([corners[0] + 1, corners[1] + 1, corners[2] - 1, corners[3] - 1], outline=colour, width=2)
+                if label is not None:
+                    chip(pen, label, (corners[0], corners[1]), picture.size, colour, LABEL_SIZE)
         if self.target.mask is not None:
             picture.paste(_WHITE, mask=_edge(mask_of(self.target.mask), picture.size))
         return np.asarray(picture)
