@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from soundspot.media.files import written_aside
+from soundspot.misread import why
 from soundspot.types import UserError
 
 
@@ -108,7 +109,9 @@ def read_header(path: Path, kind: Kind) -> tuple[dict[str, Any], dict[str, Store
         }
         floats = all(entry["dtype"] == "F32" for entry in entries.values())
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{refused}, got one without its metadata ({error!r}); write it with `{kind.verb}`") from error
+        raise UserError(
+            f"{refused}, got one without its metadata ({why(error)}); write it with `{kind.verb}`"
+        ) from error
     wrong = [name for name, value in fields.items() if not isinstance(value, kind.fields[name])]
     if wrong:
         raise UserError(f"{refused}, got one whose {wrong[0]} are of another form; write it with `{kind.verb}`")

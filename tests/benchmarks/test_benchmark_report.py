@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+import pytest
 from rich.console import Console
 
 from soundspot.benchmarks import BENCHMARKS, PROTOCOLS, score
 from soundspot.benchmarks.published import PUBLISHED
 from soundspot.benchmarks.report import HEADLINES, markdown, notes, rich_tables, rows
 from soundspot.benchmarks.report.build import build_report
-from soundspot.benchmarks.result import Result
+from soundspot.benchmarks.report.every_protocol import every_protocol
+from soundspot.benchmarks.report.evidence import Evidence
+from soundspot.benchmarks.result import Result, Value
 from soundspot.benchmarks.retrieval import score_retrieval
+from soundspot.cli.results import read_results
 from soundspot.embeddings import Embeddings
 from soundspot.predictions import Predictions
-from soundspot.types import Target
+from soundspot.types import Clip, Target, UserError
 
 
 def make_result(name: str = "mine", protocol: str = "slavc") -> Result:
@@ -83,12 +90,96 @@ def test_rich_table_shows_names_as_they_are() -> None:
     assert "published" in shown
 
 
+@pytest.mark.parametrize(("width", "most"), [(80, 3), (100, 2), (160, 2)])
+def test_a_row_takes_a_line_or_two_of_a_terminal(width: int, most: int) -> None:
+    results = [replace(make_result(protocol="strict"), benchmark="vggss")]
+    shown = in_terminal(results, width)
+    table = shown[: shown.index(next(line for line in shown if line.startswith("published [1]: ")))]
+    starts = [row for row, line in enumerate(table) if re.match(r"result|floor|ceiling|\[\d+\]", line)]
+    assert len(starts) == 4 + 10
+    assert max(after - before for before, after in pairwise([*starts, len(table)])) <= most
+    assert max(map(len, shown)) <= width
+    below = " ".join(" ".join(shown).split())
+    assert "arXiv 2407.13676, table II, trained on VGGSound-144k (sslalign, 4655 clips)" in below
+    for key in ("ciou@0.5", "auc", "ciou_adaptive@0.5", "auc_adaptive", "pointing"):
+        value = results[0].summary[key]
+        assert f"{100 * value.value:.2f}" in below
+        assert f"{100 * value.low:.1f}–{100 * value.high:.1f}" in below
+
+
+def test_more_metrics_than_fit_get_another_table() -> None:
+    results = [replace(make_result(protocol="strict"), benchmark="vggss_extended")]
+    extra = [key for key in HEADLINES if key not in results[0].summary][:20]
+    results[0].summary.update({key: Value(0.125 + number / 100) for number, key in enumerate(extra)})
+    shown = in_terminal(results, 80)
+    assert sum("vggss_extended (" in line for line in shown) > 2
+    assert max(map(len, shown)) <= 80
+    for number in range(len(extra)):
+        assert f"{12.5 + number:.2f}" in " ".join(shown)
+    assert sum(line.startswith("published [1]: ") for line in shown) == 1
+
+
+@pytest.mark.parametrize("width", [70, 80, 100])
+def test_few_results_of_many_metrics_stand_side_by_side(width: int) -> None:
+    result = make_result(protocol="strict")
+    metrics = list(HEADLINES)[:20]
+    summary = {key: Value(0.125 + number / 100, 0.1, 0.2) for number, key in enumerate(metrics)}
+    shown = in_terminal(
+        [replace(result, name="a/rather/long/name/of/a/file", benchmark="samples", summary=summary)], width
+    )
+    assert max(map(len, shown)) <= width
+    rows_shown = "\n".join(shown)
+    for number, key in enumerate(metrics):
+        assert re.search(rf"│ {re.escape(HEADLINES[key])} +│ +{12.5 + number:.2f}", rows_shown), key
+    assert ("10.0–20.0" in rows_shown) == (width < 80)
+
+
+def in_terminal(results: list[Result], width: int) -> list[str]:
+    """Lines as printed."""
+    console = Console(file=io.StringIO(), width=width)
+    console.print(*rich_tables(results, width=width))
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+
+
 def test_published_rows_fit_our_tables() -> None:
     shown = [row for row in PUBLISHED if row.benchmark in BENCHMARKS and row.metrics.keys() & HEADLINES.keys()]
     assert len(shown) > 150
     for row in shown:
         assert row.protocol in PROTOCOLS or not row.protocol, row
         assert row.source, row
+
+
+@pytest.mark.parametrize(
+    ("text", "got"),
+    [
+        ("{}", "expected a result .* got nothing called 'summary'; score again"),
+        ('["x"]', "expected a result .* got something of another form; score again"),
+        ("{", r"expected results of `score --out`, got no JSON \(Expecting"),
+    ],
+)
+def test_a_damaged_results_file_is_named(tmp_path: Path, text: str, got: str) -> None:
+    (tmp_path / "badres.json").write_text(text)
+    with pytest.raises(UserError, match=rf"badres.json: {got}"):
+        read_results(tmp_path / "badres.json")
+
+
+def test_every_protocol_says_what_it_takes_for_true() -> None:
+    half = np.zeros((224, 224), dtype=bool)
+    half[:, :112] = True
+    both = Target("both", boxes=((0, 0, 0.5, 1),), mask=half)
+    found = every_protocol(evidence_of(both))
+    assert found is not None
+    assert "against boxes or masks as the column truth says" in found.html
+    assert "| one | strict | masks |" in found.markdown
+    assert "| one | slavc | boxes |" in found.markdown
+    assert "| one | slavc | boxes and masks |" in str(every_protocol(evidence_of(both, Target("mask", mask=half))))
+    assert "masks |" not in str(every_protocol(evidence_of(Target("boxes", boxes=both.boxes), Target("s", "silent"))))
+
+
+def evidence_of(*targets: Target) -> Evidence:
+    maps = {target.clip_id: np.eye(7, dtype=np.float32) for target in targets}
+    pairs = [(Clip(target.clip_id), target) for target in targets]
+    return Evidence(pairs, {"one": Predictions(maps)}, PROTOCOLS["strict"])
 
 
 def test_recalls_have_a_table_too() -> None:

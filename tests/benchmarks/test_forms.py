@@ -145,6 +145,25 @@ def test_area_of_negatives_at_one_threshold() -> None:
     assert "false_area_threshold" not in score(made, targets[:1], "strict", beside=False).summary
 
 
+def test_area_of_negatives_without_a_map() -> None:
+    half = ((0.0, 0.0, 0.5, 1.0),)
+    targets = [Target("seen", boxes=half), Target("lost", boxes=half)]
+    targets += [Target(name, kind="silent") for name in ("quiet", "gone")]
+    left = np.zeros((SIDE, SIDE), dtype=np.float32)
+    left[:, :112] = 0.8
+    made = Predictions({"seen": left, "quiet": left * 0}, {}, {"score_low": "0", "score_high": "1"})
+    failed = score(made, targets, "strict", beside=False).summary
+    assert (failed["mean_iou@threshold"].value, failed["mean_iou@threshold"].count) == (0.5, 2)
+    assert (failed["false_area/silent"].value, failed["false_area/silent"].count) == (0.5, 2)
+    assert (failed["f_placed_quiet"].value, failed["f_placed_quiet"].count) == (0.5, 4)
+    lenient = score(made, targets, replace(PROTOCOLS["strict"], missing="leave_out"), beside=False).summary
+    assert (lenient["mean_iou@threshold"].value, lenient["mean_iou@threshold"].count) == (1, 1)
+    assert (lenient["false_area/silent"].value, lenient["false_area/silent"].count) == (0, 1)
+    nothing = Predictions({}, dict.fromkeys(("seen", "lost", "quiet", "gone"), "cut off"))
+    none_read = score(nothing, targets, "strict", beside=False).summary
+    assert (none_read["false_area/silent"].value, none_read["f_placed_quiet"].value) == (1, 0)
+
+
 def test_parts_of_an_extended_set() -> None:
     boxes = ((0.0, 0.0, 1.0, 1.0),)
     targets = [Target(f"seen{number}", boxes=boxes) for number in range(4)]

@@ -84,17 +84,28 @@ def test_other_addresses_are_refused(tmp_path: Path, source: str) -> None:
 def test_another_content_is_refused_and_not_kept(mirror: Path, tmp_path: Path) -> None:
     (mirror / f"{MADE.name}/raw/{MADE.commit}/lists/list.txt").write_bytes(b"a\nc\n")
     known = MADE.files["list.txt"].sha256
-    with pytest.raises(UserError, match=rf"some-paper's lists/list.txt with sha256 {known}, got [0-9a-f]{{64}}"):
+    with pytest.raises(
+        UserError, match=rf"some-paper's lists/list.txt with sha256 {known}, got [0-9a-f]{{64}}"
+    ) as told:
         official.fetch("made_up", to=tmp_path / "to", source=str(mirror))
-    assert names_in(tmp_path / "to") == ["boxes.json"]
+    assert f"replace {mirror / MADE.name}/raw/abc1234/lists/list.txt by the authors' own" in str(told.value)
+    assert not (tmp_path / "to").exists()
 
 
 def test_a_longer_content_is_not_even_read(mirror: Path, tmp_path: Path) -> None:
     with (mirror / f"{MADE.name}/raw/{MADE.commit}/metadata/boxes.json").open("ab") as file:
         file.write(b" ")
-    with pytest.raises(UserError, match=r"boxes\.json of 15 bytes, got more"):
+    with pytest.raises(UserError, match=r"mirror.*boxes\.json: expected .*boxes\.json of 15 bytes, got more"):
         official.fetch("made_up", to=tmp_path / "to", source=str(mirror))
-    assert names_in(tmp_path / "to") == []
+    assert not (tmp_path / "to").exists()
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    for source in (str(tmp_path / "none"), (tmp_path / "none").as_uri()):
+        with pytest.raises(
+            UserError, match=r"--from: expected a folder .*, got no such folder: .*none; check the path"
+        ):
+            official.fetch("made_up", to=tmp_path / "to", source=source)
 
 
 def test_a_folder_without_the_file_is_named(tmp_path: Path) -> None:
@@ -178,7 +189,7 @@ def test_what_goes_wrong_on_the_way_is_one_line(
     with pytest.raises(UserError, match=said) as caught:
         official.fetch("made_up")
     assert "\n" not in str(caught.value)
-    assert names_in(official.place("made_up")) == []
+    assert not official.place("made_up").exists()
 
 
 def test_redirects_lead_to_https_only() -> None:

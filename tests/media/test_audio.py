@@ -172,6 +172,14 @@ def test_a_batch_is_its_rows_and_low_comes_first(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SPECTROGRAMS)
+def test_the_page_names_it_with_its_height(name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "media.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+    height = SPECTROGRAMS[name](torch.zeros(1, 16000), 16000).shape[2]
+    assert row.split("|")[-2].strip() == str(height)
+
+
+@pytest.mark.parametrize("name", SPECTROGRAMS)
 def test_silence_and_gradients_are_finite(name: str) -> None:
     assert SPECTROGRAMS[name](torch.zeros(2, 16000), 16000).isfinite().all()
     samples = (torch.randn(1, 8000, generator=torch.Generator().manual_seed(0)) * 0.1).requires_grad_()

@@ -101,7 +101,15 @@ def test_what_is_no_such_folder_is_told(tmp_path: Path) -> None:
         read_photos(root)
     assert len(read_photos(root, file)[0]) == 1
     file.write_text('{"images": []}')
-    with pytest.raises(UserError, match=r"expected COCO's instances \(images, annotations, categories\), got KeyError"):
+    with pytest.raises(
+        UserError, match=r"expected COCO's instances \(images, annotations, .*\), got nothing called 'c"
+    ):
+        read_photos(root, file)
+    file.write_text('["none"]')
+    with pytest.raises(UserError, match=r"instances_val2017.json: expected COCO's .*, got something of another form;"):
+        read_photos(root, file)
+    file.write_text("{")
+    with pytest.raises(UserError, match=r"instances_val2017.json: expected COCO's .*, got no JSON \(Expecting"):
         read_photos(root, file)
     (root / "val2017/a.jpg").unlink()
     with pytest.raises(UserError, match=r"expected the pictures that .* lists, got none of 1"):

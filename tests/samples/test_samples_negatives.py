@@ -94,6 +94,25 @@ def test_the_table_is_slavcs_and_can_be_read_back(tmp_path: Path) -> None:
         build(tmp_path / "n.csv", PAIRS)
 
 
+def test_a_benchmark_with_negatives_is_refused(tmp_path: Path) -> None:
+    extended = [*PAIRS, (Clip("a+b"), Target("a+b", kind="offscreen", labels=("other_class",)))]
+    with pytest.raises(UserError, match="expected a benchmark without negatives, got one with 1; score it as it is"):
+        build(tmp_path / "n.csv", extended)
+    assert not (tmp_path / "n.csv").exists()
+    silent = [*PAIRS, (Clip("quiet"), Target("quiet", kind="silent"))]
+    assert build(tmp_path / "n.csv", silent).counts() == {"same_class": 10, "other_class": 30}
+
+
+def test_a_pair_that_is_there_already_is_told_with_its_place(tmp_path: Path) -> None:
+    table = tmp_path / "n.csv"
+    table.write_text("video,audio\ncat1,dog1\ncat1,cow1\ncat1,dog1\n")
+    with pytest.raises(UserError, match=r"n.csv:4: expected every pair once, .* got cat1\+dog1 again; remove the row"):
+        read_extended(PAIRS, table)
+    table.write_text("video,audio\ncat1,dog1\n")
+    with pytest.raises(UserError, match=r"n.csv:2: expected every pair once, .* got cat1\+dog1 again"):
+        read_extended(read_extended(PAIRS, table), table)
+
+
 def test_media_of_negatives_are_the_clips_own(tmp_path: Path) -> None:
     table = tmp_path / "n.csv"
     table.write_text("video,audio\na,b\nb,a\nz,z\n")

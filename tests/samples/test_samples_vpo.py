@@ -18,6 +18,7 @@ from soundspot.samples import vpo
 from soundspot.samples.coco import read_photos
 from soundspot.samples.recordings import Stock, find_recordings, plain
 from soundspot.samples.sound import Sound
+from soundspot.samples.vpo_about import counts_lines
 from soundspot.samples.vpo_classes import PAIRINGS, match, read_left_out, read_pairings
 from soundspot.types import UserError
 
@@ -188,6 +189,33 @@ def test_photos_serve_again_where_more_negatives_are_wanted(coco: Path, sounds: 
     pairs = read_folder(root)
     assert Counter(target.kind for _, target in pairs)["offscreen"] == 9
     assert len({clip.id for clip, _ in pairs}) == len(pairs)
+
+
+def test_one_class_has_fewer_negatives_unless_so_many_are_asked_for(tmp_path: Path, sounds: Path) -> None:
+    root = write_coco(tmp_path / "coco", {"p1": THINGS["p1"]})
+    shutil.copytree(sounds / "001 - Dog bark", tmp_path / "sounds/dog")
+    made = vpo.build(tmp_path / "out", root, [tmp_path / "sounds"])
+    assert Counter(target.kind for _, target in read_folder(made)) == {"visible": 1, "silent": 1, "noise": 1}
+    about = json.loads((made / "dataset.json").read_text())["sources"]
+    assert counts_lines(about)[-1].startswith("1 offscreen clips fewer than a third: ")
+
+
+def test_words_without_effect_are_told(coco: Path, sounds: Path, tmp_path: Path) -> None:
+    mapping, left_out = tmp_path / "mapping.json", tmp_path / "left.txt"
+    mapping.write_text('{"dog": ["rain", "no such"], "zebra": ["rain"]}')
+    left_out.write_text("gone\np2 cat\np2 person\n")
+    root = vpo.build(tmp_path / "out", coco, [sounds], mapping=mapping, leave_out=left_out, negatives=0)
+    told = counts_lines(json.loads((root / "dataset.json").read_text())["sources"])
+    assert "--mapping without effect: no_such (no recordings, for dog), zebra (in no photo)" in told
+    assert "--leave-out without effect: gone (no such picture), p2 cat (not in the picture)" in told
+    left_out.write_text("p2 persn\n")
+    with pytest.raises(UserError, match=r"unknown category in .*left.txt 'persn': .* did you mean 'person'"):
+        vpo.build(tmp_path / "none", coco, [sounds], leave_out=left_out)
+    mapping.write_text('{"dog": ["no such"]}')
+    with pytest.raises(
+        UserError, match=r"mapping.json: expected classes of the recordings, car, .*, got no_such; mend"
+    ):
+        vpo.build(tmp_path / "none", coco, [sounds], mapping=mapping)
 
 
 def test_negatives_need_an_absent_class(tmp_path: Path, coco: Path, sounds: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundspot.metrics.intervals import Bootstrap
+from soundspot.misread import why
 from soundspot.types import UserError
 
 Record = dict[str, str | float | bool | None]
@@ -71,7 +72,7 @@ class Result:
             return Result(summary=summary, beside=beside, **whole)
         except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
             raise UserError(
-                f"expected a result as `soundspot score --json` prints it, got {error!r}; score again"
+                f"expected a result as `soundspot score --json` prints it, got {why(error)}; score again"
             ) from error
 
 

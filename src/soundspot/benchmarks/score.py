@@ -110,7 +110,7 @@ def _check(predictions: Predictions, targets: Sequence[Target], protocol: Protoc
     if "classes" not in protocol.forms:
         for clip_id in ids:
             if clip_id in predictions.maps:
-                check_single(clip_id, predictions.maps[clip_id])
+                check_single(clip_id, predictions.maps[clip_id], predictions)
     if protocol.stretch == "range" and predictions.score_range is None:
         raise UserError(
             f"protocol {protocol.name}: expected score_low and score_high in the predictions' provenance, got none;"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,6 +12,7 @@ import typer
 
 from soundspot.cli.words import Annotations, Device, Ids, Json, Negatives, Root, Split, chosen_of, console_of
 from soundspot.lookup import find, unknown
+from soundspot.misread import why
 from soundspot.types import UserError
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def score(
     from soundspot.media.files import written_aside
 
     scene = _Scene(benchmark, annotations, root, protocol, truth, split, negatives, ids, train_ids)
-    results = [scene.score(name, device) for name in predictions]
+    results = scene.score(predictions, device)
     if out is not None:
         with written_aside(out) as aside:
             aside.write_text("[" + ",\n".join(result.to_json() for result in results) + "]\n", encoding="utf-8")
@@ -60,7 +62,7 @@ def score(
         print(json.dumps(texts[0] if len(texts) == 1 else texts, indent=1))
         return
     console = console_of()
-    for table in rich_tables(results):
+    for table in rich_tables(results, width=console.width):
         console.print(table)
     for note in notes(results):
         console.print(note, style="dim", markup=False)
@@ -94,7 +96,7 @@ def report(
             found += read_results(Path(name))
     if maps:
         scene = _Scene(benchmark, annotations, root, protocol, truth, split, negatives, ids, train_ids)
-        found += [scene.score(name, device) for name in maps]
+        found += scene.score(maps, device)
         evidence[scene.title] = scene.evidence()
     made = build_report(found, evidence, title=title, with_published=published, clips=clips)
     for path in made.write(out):
@@ -109,9 +111,34 @@ def read_results(path: Path) -> list[Result]:
         raise UserError(f"{path}: expected results of `score --out`, got no such file; check the path")
     try:
         whole = json.loads(path.read_text(encoding="utf-8"))
+        return [Result.from_json(json.dumps(each)) for each in (whole if isinstance(whole, list) else [whole])]
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: expected results of `score --out`, got no JSON ({error}); score again") from error
-    return [Result.from_json(json.dumps(each)) for each in (whole if isinstance(whole, list) else [whole])]
+        raise UserError(f"{path}: expected results of `score --out`, got {why(error)}; score again") from error
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def labels_of(names: Sequence[str]) -> dict[str, str]:
+    """What tables call each: a prior by its name, a file by its stem, with its folders where stems are the same.
+
+    UserError where a file or a prior is named twice.
+    """
+    places = {name: Path(name).resolve() if Path(name).is_file() else Path(name) for name in names}
+    for number, name in enumerate(names):
+        if places[name] in [places[other] for other in names[:number]]:
+            raise UserError(f"expected each predictions file or prior once, got {name} again; leave it out")
+    return {name: _label(place, set(places.values()) - {place}) for name, place in places.items()}
+
+
+def _label(place: Path, others: Collection[Path]) -> str:
+    """The fewest last parts of a path that tell it from the others."""
+    if not place.is_absolute():
+        return str(place)
+    for depth in range(1, len(place.parts)):
+        parts = place.with_suffix("").parts[-depth:]
+        if all(other.with_suffix("").parts[-depth:] != parts for other in others):
+            return "/".join(parts)
+    return "/".join(place.parts[-2:])  # files that differ in their ending alone
 
 
 class _Scene:
@@ -148,13 +175,14 @@ class _Scene:
         self.title = title if ids is None else f"{title}, clips of {ids.name}"
         self.predictions: dict[str, Predictions] = {}
 
-    def score(self, name: str, device: str) -> Result:
-        """The result of a predictions file or a prior."""
+    def score(self, names: Sequence[str], device: str) -> list[Result]:
+        """The results of predictions files and priors."""
+        return [self._score(name, label, device) for name, label in labels_of(names).items()]
+
+    def _score(self, name: str, label: str, device: str) -> Result:
         from soundspot.benchmarks import score as run
 
         targets = [target for _, target in self.pairs]
-        label = Path(name).stem if Path(name).is_file() else name
-        label = name if label in self.predictions else label
         self.predictions[label] = self._maps(name, targets)
         result = run(
             self.predictions[label],

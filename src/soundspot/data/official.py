@@ -45,17 +45,15 @@ def fetch(name: str, *, to: Path | None = None, source: str | None = None) -> Pa
     """The folder with the files of `name`: `to`, or one in soundspot's cache; files that are there are kept.
 
     `source` is a folder, or the base of a mirror (file:// or https://), in the place of the authors' own address.
-    Raises UserError for another content than the known one (and keeps nothing of it), and where `to` holds other files
-    of these names.
+    Raises UserError for another content than the known one (and writes nothing, no folder either), and where `to` holds
+    other files of these names.
     """
     known = _find(name)
     folder = place(name) if to is None else to
     wanted = [file for file in known.files if not _is_there(folder, file)]
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in wanted:
-        content = _content(file, AUTHORS if source is None else source)
-        check_sha256(f"{file.repository.name}'s {file.path}", content, file.sha256)
-        with written_aside(folder / file.name) as aside:
+    contents = {file.name: _content(file, AUTHORS if source is None else source) for file in wanted}
+    for name, content in contents.items():  # none is written before all are there and known
+        with written_aside(folder / name) as aside:
             aside.write_bytes(content)
     return folder
 
@@ -122,7 +120,7 @@ def _matches(path: Path, file: File) -> bool:
 
 
 def _content(file: File, source: str) -> bytes:
-    """The file's bytes, not yet checked, from a folder or a base address."""
+    """The file's bytes, checked, from a folder or a base address."""
     address = urllib.parse.urlsplit(source)
     if Path(source).is_dir() or not address.scheme:
         return _from_folder(file, Path(source))
@@ -130,10 +128,14 @@ def _content(file: File, source: str) -> bytes:
         return _from_folder(file, Path(urllib.request.url2pathname(address.path)))
     if address.scheme != "https" or not address.netloc:
         raise UserError(f"expected --from as a folder, file:///... or https://..., got {source!r}; give one of them")
-    return _download(file, source.rstrip("/"))
+    content = _download(file, source.rstrip("/"))
+    check_sha256(f"{file.repository.name}'s {file.path}", content, file.sha256)
+    return content
 
 
 def _from_folder(file: File, folder: Path) -> bytes:
+    if not folder.is_dir():
+        raise UserError(f"--from: expected a folder with the files, got no such folder: {folder}; check the path")
     repository = file.repository
     inside = (
         f"{repository.name}/raw/{repository.commit}/{file.path}",
@@ -149,8 +151,11 @@ def _from_folder(file: File, folder: Path) -> bytes:
             f" repository as {repository.name}"
         )
     if found.stat().st_size > file.size:
-        raise _too_long(file)
-    return found.read_bytes()
+        raise _too_long(file, f"{found}: ")
+    content = found.read_bytes()
+    remedy = f"replace {found} by the authors' own, or leave --from out"
+    check_sha256(f"{repository.name}'s {file.path}", content, file.sha256, remedy=remedy)
+    return content
 
 
 def _download(file: File, base: str) -> bytes:
@@ -189,9 +194,10 @@ def _failed(address: str, what: str) -> str:
     return f"expected {address}, got: {what}; check the network, or give a folder or a mirror with --from"
 
 
-def _too_long(file: File) -> UserError:
+def _too_long(file: File, where: str = "") -> UserError:
     return UserError(
-        f"expected {file.repository.name}'s {file.path} of {file.size} bytes, got more; it is not the file we know"
+        f"{where}expected {file.repository.name}'s {file.path} of {file.size} bytes, got more; it is not the file we"
+        " know: replace it by the authors' own"
     )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from soundspot.misread import why
 from soundspot.types import UserError
 
 Mask = npt.NDArray[np.bool_]
@@ -101,7 +102,7 @@ def _read_instances(folder: Path, path: Path) -> tuple[list[Photo], list[str]]:
         sizes = [(int(row["width"]), int(row["height"]), str(row["file_name"])) for row, _ in listed]
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f"{path}: expected COCO's instances (images, annotations, categories), got {error!r}; fetch it again"
+            f"{path}: expected COCO's instances (images, annotations, categories), got {why(error)}; fetch it again"
         ) from error
     photos, missing, files = [], [], _Files(folder)
     for (row, some), (width, height, name) in zip(listed, sizes, strict=True):

@@ -51,7 +51,16 @@ class Made:
 
 
 def build(out: Path, pairs: Sequence[tuple[Clip, Target]], *, seed: int = 0, manual: Path | None = None) -> Made:
-    """Make the negatives of a benchmark's clips and write them to the new table `out`, in SLAVC's form."""
+    """Make the negatives of a benchmark's clips and write them to the new table `out`, in SLAVC's form.
+
+    UserError where there are wrong pairs already, as in the published extended sets.
+    """
+    held = sum(target.kind != "visible" and target.labels[:1] in [(sort,) for sort in SORTS] for _, target in pairs)
+    if held:
+        raise UserError(
+            f"expected a benchmark without negatives, got one with {held}; score it as it is, or name the one that it"
+            " extends"
+        )
     if out.exists():
         raise UserError(f"{out}: expected a new file for the table, got one that is there; name another")
     made = extend(pairs, seed=seed, manual=read_manual(manual) if manual else ())

@@ -22,7 +22,14 @@ from soundspot.samples.recordings import Stock, find_recordings
 from soundspot.samples.scene import GRID, Rng, box_of, size_bin
 from soundspot.samples.sound import SECONDS, Samples, make_noise, make_silence
 from soundspot.samples.vpo_about import readme
-from soundspot.samples.vpo_classes import Pairing, match, read_left_out, read_pairings
+from soundspot.samples.vpo_classes import (
+    Pairing,
+    left_out_in_vain,
+    mapped_in_vain,
+    match,
+    read_left_out,
+    read_pairings,
+)
 from soundspot.types import Box, Kind, UserError
 
 VERSION = "1"
@@ -78,15 +85,20 @@ def build(
     """Write the data set to the new folder `out` and give it back; docs/samples/vpo.md says what each choice does.
 
     At most `per_class` photos a category (or set of categories that sound together), up to `takes` recordings each;
-    `negatives` clips of each kind, by default a third as many as there are visible ones.
+    `negatives` clips of each kind, by default a third as many as there are visible ones, or as many as can be made.
     """
     _check(seconds, min_area, per_class, takes, negatives)
     photos, missing = read_photos(coco, annotations)
     pairings = read_pairings(mapping)
     names = sorted({name for photo in photos for name in photo.categories})
-    stock = Stock(match(pairings, find_recordings(sounds), names), seconds)
+    recordings = find_recordings(sounds)
+    stock = Stock(match(pairings, recordings, names, mapping), seconds)
     refused: Counter[str] = Counter()
     left_out = read_left_out(leave_out)
+    in_vain = {"mapping": mapped_in_vain(pairings, recordings, names) if mapping else []}
+    if leave_out is not None:
+        pictures = {photo.id: photo.categories for photo in photos}
+        in_vain["leave_out"] = left_out_in_vain(left_out, pictures, {*names, *pairings}, leave_out)
     looked = [look(photo, pairings, stock.sounds.keys(), left_out, min_area, refused) for photo in photos]
     views = _at_most([view for view in looked if view.sources], per_class, seed)
     if not views:
@@ -100,14 +112,20 @@ def build(
         for view in views:
             maker.visible(view, takes, mixtures)
         count = math.ceil(len(writer.rows) / 3) if negatives is None else negatives
-        for kind in NEGATIVES:
-            maker.negatives(kind, views, count)
+        short = {kind: count - maker.negatives(kind, views, count) for kind in NEGATIVES}
+        if negatives is not None and any(short.values()):
+            raise UserError(
+                f"negatives: expected {count} sounds of classes that the photos don't hold, got"
+                f" {count - short['offscreen']}; ask for fewer or give sounds of more classes"
+            )
         about |= {
             "photos": {"folder": coco.name, "listed_without_file": missing},
             "licences": dict(Counter(view.photo.licence or "not stated" for view in views)),
             "recordings": {category: len(some) for category, some in sorted(stock.sounds.items())},
             "recordings_refused": dict(sorted(stock.refused.items())),
             "sources_not_used": dict(sorted(refused.items())),
+            "without_effect": in_vain,
+            "negatives_short": {kind: number for kind, number in short.items() if number},
             "options": {
                 "seconds": seconds, "min_area": min_area, "per_class": per_class, "takes": takes, "mixtures": mixtures,
             },
@@ -266,8 +284,11 @@ class Maker:
             sound=sound,
         )
 
-    def negatives(self, kind: Kind, views: Sequence[View], count: int) -> None:
-        """`count` clips in whose picture nothing sounds: the same photos in random order, again from the first."""
+    def negatives(self, kind: Kind, views: Sequence[View], count: int) -> int:
+        """`count` clips in whose picture nothing sounds: the same photos in random order, again from the first.
+
+        Gives back how many it made: fewer off-screen ones where the photos hold all that there are sounds of.
+        """
         order = _rng(self.seed, kind).permutation(len(views))
         made = 0
         for turn in range(2 * count + len(views) if count else 0):
@@ -291,12 +312,8 @@ class Maker:
             )  # fmt: skip
             made += 1
             if made == count:
-                return
-        if made < count:
-            raise UserError(
-                f"negatives: expected {count} sounds of classes that the photos don't hold, got {made};"
-                " ask for fewer or give sounds of more classes"
-            )
+                break
+        return made
 
     def _absent(self, photo: Photo, number: int) -> str:
         """A category with sounds that is not annotated in the photo, nor any of its kin: each in turn."""

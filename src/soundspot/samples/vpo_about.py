@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from soundspot.samples.coco import Photo
+
+SHOWN = 5
+"""Names a line."""
 
 
 def readme(about: Mapping[str, Any], photos: Sequence[Photo]) -> str:
@@ -46,4 +49,14 @@ def counts_lines(about: Mapping[str, Any]) -> list[str]:
     }
     lost = len(about["photos"]["listed_without_file"])
     lines = [f"{name}: " + ", ".join(f"{n} {what}" for what, n in some.items()) for name, some in told.items() if some]
-    return lines + ([f"photos: {lost} listed without a file"] if lost else [])
+    return lines + ([f"photos: {lost} listed without a file"] if lost else []) + list(_remarks(about))
+
+
+def _remarks(about: Mapping[str, Any]) -> Iterator[str]:
+    """What the user asked for in vain."""
+    for word, some in about["without_effect"].items():
+        if some:
+            more = f" and {len(some) - SHOWN} more, in dataset.json" if len(some) > SHOWN else ""
+            yield f"--{word.replace('_', '-')} without effect: {', '.join(some[:SHOWN])}{more}"
+    for kind, number in about["negatives_short"].items():
+        yield f"{number} {kind} clips fewer than a third: the photos hold all classes that there are sounds of"

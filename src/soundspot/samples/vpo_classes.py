@@ -7,7 +7,7 @@ a photo does not say which ones. docs/samples/vpo.md names what was left out, an
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -104,9 +104,15 @@ def read_pairings(path: Path | None) -> dict[str, Pairing]:
 
 
 def match(
-    pairings: Mapping[str, Pairing], recordings: Mapping[str, Sequence[Sound]], categories: Sequence[str]
+    pairings: Mapping[str, Pairing],
+    recordings: Mapping[str, Sequence[Sound]],
+    categories: Sequence[str],
+    mapping: Path | None = None,
 ) -> dict[str, list[Sound]]:
-    """Category -> its recordings, for those of `categories` that have any; UserError if none has."""
+    """Category -> its recordings, for those that have any; UserError if none has, naming `mapping` if it is its fault.
+
+    What the mapping names must be among `categories` where the built-in table has no such category.
+    """
     for category in pairings.keys() - PAIRINGS.keys():
         find(dict.fromkeys(categories), category, "category in the mapping")
     found = {
@@ -114,6 +120,12 @@ def match(
         for category, pairing in pairings.items()
     }
     matched = {category: some for category, some in found.items() if some}
+    if not matched and mapping is not None:
+        named = ", ".join(name for pairing in pairings.values() for name in pairing.sounds) or "none"
+        raise UserError(
+            f"{mapping}: expected classes of the recordings, {', '.join(recordings)}, got {named}; mend the mapping,"
+            " or name other folders with --sounds"
+        )
     if not matched:
         raise UserError(
             f"sounds: expected classes that a COCO category makes, got {', '.join(recordings)};"
@@ -122,10 +134,22 @@ def match(
     return matched
 
 
+def mapped_in_vain(
+    pairings: Mapping[str, Pairing], recordings: Collection[str], categories: Collection[str]
+) -> list[str]:
+    """What of a user's pairings is in no photo or has no recordings, in words."""
+    found = []
+    for category, pairing in pairings.items():
+        if pairing.sounds and category not in categories:
+            found.append(f"{category} (in no photo)")
+        found += [f"{name} (no recordings, for {category})" for name in pairing.sounds if name not in recordings]
+    return found
+
+
 def read_left_out(path: Path | None) -> set[tuple[str, str]]:
     """(picture, category) pairs not to use, from lines "picture" or "picture category"; # begins a comment.
 
-    A picture alone is (picture, ""): none of its categories is used.
+    A picture alone is (picture, ""): none of its categories is used. UserError without such a file.
     """
     if path is None:
         return set()
@@ -133,3 +157,21 @@ def read_left_out(path: Path | None) -> set[tuple[str, str]]:
         raise UserError(f"{path}: expected a list of pictures to leave out, got no such file; check the path")
     lines = (line.partition("#")[0].split(maxsplit=1) for line in path.read_text(encoding="utf-8").splitlines())
     return {(words[0], words[1].strip() if len(words) > 1 else "") for words in lines if words}
+
+
+def left_out_in_vain(
+    left_out: Iterable[tuple[str, str]], pictures: Mapping[str, Collection[str]], known: Iterable[str], path: Path
+) -> list[str]:
+    """What of the list `path` is of no picture, or of a category that its picture lacks, in words.
+
+    `pictures` have categories by id. UserError for a category that is not among `known`.
+    """
+    found, names = [], dict.fromkeys(known)
+    for picture, category in sorted(left_out):
+        if category:
+            find(names, category, f"category in {path}")
+        if picture not in pictures:
+            found.append(f"{picture} (no such picture)")
+        elif category and category not in pictures[picture]:
+            found.append(f"{picture} {category} (not in the picture)")
+    return found

@@ -25,11 +25,13 @@ def false_area(
     """Mean share of the picture above the threshold by kind of negative, and how well the visible are placed at it.
 
     The threshold is the one that places the visible clips of the same set best (by mean overlap): what a method reaches
-    at most with any single one. Clips without a map are left out. Nothing for a set without visible clips or negatives.
+    at most with any single one. A clip without a map is left out or, where the protocol counts it as failed, overlaps
+    nothing, and as a negative claims the whole picture. Nothing for a set without visible clips or negatives.
     """
     kinds = np.array([target.kind for target in targets])
-    present = np.array([target.clip_id in predictions.maps for target in targets], dtype=bool)
-    visible, absent = present & (kinds == "visible"), present & (kinds != "visible")
+    counted = np.array([target.clip_id in predictions.maps for target in targets], dtype=bool)
+    counted |= protocol.missing == "zero"
+    visible, absent = counted & (kinds == "visible"), counted & (kinds != "visible")
     if not visible.any() or not absent.any():
         return {}
     thresholds = _thresholds(predictions, [target.clip_id for target in targets if target.clip_id in predictions.maps])
@@ -44,14 +46,14 @@ def false_area(
         summary[f"false_area/{kind}"] = mean_value(column, absent & (kinds == kind), bootstrap)
     areas = {kind: summary[f"false_area/{kind}"].value for kind in kinds[absent]}
     placed = summary["mean_iou@threshold"].value
-    summary["f_placed_quiet"] = Value(negatives.combined(placed, areas)["all"], count=int(present.sum()))
+    summary["f_placed_quiet"] = Value(negatives.combined(placed, areas)["all"], count=int(counted.sum()))
     return summary
 
 
 def _thresholds(predictions: Predictions, ids: Sequence[str]) -> npt.NDArray[np.float64]:
     low, high = predictions.score_range or (
-        min(float(predictions.maps[clip_id].min()) for clip_id in ids),
-        max(float(predictions.maps[clip_id].max()) for clip_id in ids),
+        min((float(predictions.maps[clip_id].min()) for clip_id in ids), default=0.0),
+        max((float(predictions.maps[clip_id].max()) for clip_id in ids), default=0.0),
     )
     return np.linspace(low, high, STEPS, endpoint=False)
 
@@ -59,8 +61,12 @@ def _thresholds(predictions: Predictions, ids: Sequence[str]) -> npt.NDArray[np.
 def _curves(
     predictions: Predictions, targets: Sequence[Target], protocol: Protocol, thresholds: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """(N, T): overlap of what is above each threshold for visible clips, the share of the picture for the others."""
-    curves = np.full((len(targets), len(thresholds)), np.nan)
+    """(N, T): overlap of what is above each threshold for visible clips, the share of the picture for the others.
+
+    Without a map the worst: 0 of the visible, 1 of the others.
+    """
+    worst = [0.0 if target.kind == "visible" else 1.0 for target in targets]
+    curves = np.repeat(np.array(worst)[:, None], len(thresholds), axis=1)
 
     def fill(chunk: Chunk, truth: Truth, start: int) -> None:
         here = np.array([row for row, target in enumerate(chunk) if target.clip_id in predictions.maps], dtype=np.int64)

@@ -83,10 +83,17 @@ class Row:
     weights: str = ""
     cells: dict[str, str] = field(default_factory=dict)
     note: str = ""
+    origin: str = ""
+    """Of a printed row: where it stands and, unless it was read in the paper, how far to trust it."""
+
+    @property
+    def title(self) -> str:
+        """The name, with where it stands."""
+        return f"{self.name} ({self.origin})" if self.origin else self.name
 
     def texts(self, columns: Sequence[str]) -> list[str]:
         """All cells in order."""
-        fixed = [self.kind, self.name, self.protocol, self.clips, self.leaks, self.weights]
+        fixed = [self.kind, self.title, self.protocol, self.clips, self.leaks, self.weights]
         return [*fixed, *(self.cells.get(column, "") for column in columns)]
 
 
@@ -117,12 +124,12 @@ def rows(results: Sequence[Result], *, with_published: bool = True, ablations: b
 
 
 def _published(row: Published) -> Row:
-    """A printed row; its name says where it stands and, unless it was read in the paper, how far to trust it."""
+    """A printed row."""
     parts = [row.source, row.table, f"trained on {row.trained_on}" if row.trained_on else ""]
     parts.append("" if row.trust == "paper" else row.trust)
     known = {key: percent(value) for key, value in row.metrics.items() if key in HEADLINES}
-    name = f"{row.method} ({', '.join(part for part in parts if part)})"
-    return Row("published", name, row.protocol, row.clips, cells=known, note=row.note)
+    origin = ", ".join(part for part in parts if part)
+    return Row("published", row.method, row.protocol, row.clips, cells=known, note=row.note, origin=origin)
 
 
 def _leaks(leaks: Mapping[str, int]) -> str:

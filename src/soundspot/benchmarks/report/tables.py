@@ -34,7 +34,7 @@ def results_table(results: Sequence[Result], *, with_published: bool = True) -> 
     titles = [*FIXED, *(HEADLINES[key] for key in columns)]
     texts = [line.texts(columns) for line in lines]
     below = notes(results)
-    remarks = [f"{line.name}: {line.note}" for line in lines if line.note]
+    remarks = [f"{line.title}: {line.note}" for line in lines if line.note]
     items = "\n".join(f"<li>{escape(note)}</li>" for note in below)
     html = f"{_boxes(lines)}{html_table(titles, texts, [line.kind for line in lines])}<ul>\n{items}\n</ul>"
     if remarks:

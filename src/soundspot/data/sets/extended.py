@@ -39,10 +39,20 @@ def read_extended(pairs: Sequence[Pair], negatives: Path) -> list[Pair]:
     """Any benchmark's `pairs`, then the rows of a table `video,audio[,sort]` that name clips by id, or new ones.
 
     A new id's media stand where the benchmark's own do: its name takes the place of a known id in the paths. Without a
-    column `sort` the sort follows from the classes. UserError for another table, or an id whose media can't be told.
+    column `sort` the sort follows from the classes. UserError for another table, an id whose media can't be told, or a
+    pair of picture and sound that is there already.
     """
     rows = read_negatives(negatives)
     clips = {clip.id: clip for clip, _ in pairs}
+    seen = set(clips)
+    for number, row in enumerate(rows, start=2):
+        name = _id_of(row)
+        if name in seen:
+            raise UserError(
+                f"{negatives}:{number}: expected every pair once, and none that the benchmark has, got {name} again;"
+                " remove the row"
+            )
+        seen.add(name)
     model = next(iter(clips.values()), None)
     return [*pairs, *(_negative(row, clips, model, negatives) for row in rows)]
 
@@ -80,11 +90,15 @@ def _negative(row: dict[str, str], clips: dict[str, Clip], model: Clip | None, t
     video, audio = row["video"], row["audio"]
     picture, sound = (clips.get(name) or _like(model, name, table) for name in (video, audio))
     sort = row.get("sort") or _sort(video, audio, clips)
-    clip_id = f"{video}+{audio}"
+    clip_id = _id_of(row)
     clip = replace(
         picture, id=clip_id, audio=sound.audio or sound.video, labels=sound.labels, group=None
     )  # a film's own sound is its file's
     return clip, Target(clip_id, kind="offscreen", labels=(sort,))
+
+
+def _id_of(row: dict[str, str]) -> str:
+    return f"{row['video']}+{row['audio']}"
 
 
 def _sort(video: str, audio: str, clips: dict[str, Clip]) -> str:

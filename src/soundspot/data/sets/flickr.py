@@ -13,6 +13,7 @@ from xml.parsers import expat
 
 from soundspot.data.lists import read_ids
 from soundspot.data.sets.vggss import ez_clip
+from soundspot.misread import why
 from soundspot.types import Box, Clip, Missing, Target, UserError
 
 TEST_LIST = "flickr_test.csv"
@@ -86,7 +87,7 @@ def _read_json(annotations: Path) -> dict[str, list[list[float]]]:
         rows = json.loads(found[0].read_text(encoding="utf-8"))
         return {str(clip_id): row["boxes_xyxy_256"] for clip_id, row in rows.items()}
     except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, TypeError, KeyError) as error:
-        raise UserError(f"{wanted}, got another content ({error!r}); fetch it again") from error
+        raise UserError(f"{wanted}, got another content ({why(error)}); fetch it again") from error
 
 
 def parse_xml(text: bytes, clip_id: str) -> list[tuple[int, int, int, int]]:
