@@ -27,8 +27,8 @@ $(OUT)/scenes/dataset.json: | $(VENV)/.soundspot
 demo: $(VENV)/.soundspot $(if $(FILM),,$(OUT)/film/film.mp4) $(OUT)/scenes/dataset.json
 	$(BIN)/soundspot weights fetch
 	$(BIN)/soundspot localize "$(or $(FILM),$(OUT)/film/film.mp4)" --out $(OUT)/demo
-	$(BIN)/soundspot predict default samples --root $(OUT)/scenes --out $(OUT)/default.safetensors
-	$(BIN)/soundspot predict default samples --root $(OUT)/scenes --set part=objectness --out $(OUT)/objectness.safetensors
+	$(BIN)/soundspot predict default samples --root $(OUT)/scenes --out $(OUT)/default.safetensors --overwrite
+	$(BIN)/soundspot predict default samples --root $(OUT)/scenes --set part=objectness --out $(OUT)/objectness.safetensors --overwrite
 	$(BIN)/soundspot score $(OUT)/default.safetensors $(OUT)/objectness.safetensors --root $(OUT)/scenes
 
 # The encoders' packages, for the tests of how they are read.

@@ -68,6 +68,9 @@ CASES: dict[str, tuple[str, str]] = {
     "endless time between looks": ("localize fine.mp4 --every inf", "above 0 seconds, got inf; try 0.5"),
     "no such device": ("localize fine.mp4 --device gpu", "expected a --device of this machine, got 'gpu'"),
     "no such gpu": ("predict default samples --out x --device cuda:99", "of this machine, got 'cuda:99'"),
+    "no clip at a time": ("predict default samples --out x --batch-size 0", "Invalid value for '--batch-size'"),
+    "no training neighbours": ("neighbours scenes --out x --k 0", "Invalid value for '--k'"),
+    "no answers": ("retrieve text.safetensors --top 0", "Invalid value for '--top'"),
     "missing folder": ("score centre --root gone", "gone: expected a folder as `soundspot samples` writes for samples"),
     "folder without a listing": ("score centre --root .", "expected a folder with scenes.jsonl, got none; give the"),
     "nowhere to look": (
@@ -108,7 +111,10 @@ CASES: dict[str, tuple[str, str]] = {
     "a word for a number": ("localize fine.mp4 --every often", "Invalid value for '--every'"),
     "too few words": ("calibrate fine.png", "Missing argument"),
 }
-WITHOUT_EXPECTED = ("misspelt verb", "misspelt option", "misspelt kind", "a word for a number", "too few words")
+WITHOUT_EXPECTED = (
+    "misspelt verb", "misspelt option", "misspelt kind", "a word for a number", "too few words", "no clip at a time",
+    "no training neighbours", "no answers",
+)  # fmt: skip
 
 
 WITHOUT_ADVICE = ("setting of another kind", "text as a checkpoint")

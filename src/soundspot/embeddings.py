@@ -89,8 +89,6 @@ class Embeddings:
             "missing": dict(self.missing),
             "provenance": dict(self.provenance),
         }
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         shapes = {name: getattr(self, name).shape for name in _TENSORS}
         pieces = (np.ascontiguousarray(getattr(self, name), dtype="<f4").tobytes() for name in _TENSORS)
         write_file(path, _KIND, fields, shapes, pieces)

@@ -57,9 +57,7 @@ def predict(
     return Predictions.load(path)
 
 
-def whole_already(
-    path: Path, method: Method, clips: Sequence[Clip], asked: Mapping[str, str] | None = None
-) -> bool:
+def whole_already(path: Path, method: Method, clips: Sequence[Clip], asked: Mapping[str, str] | None = None) -> bool:
     """Is there a finished file of this very run at `path`? UserError where it is another's: nothing replaces that."""
     if not path.is_file() or unfinished(path):
         return False
@@ -68,7 +66,7 @@ def whole_already(
     if dict(there.provenance) != {**provenance(method), **(asked or {})}:
         got = "a finished file of another method, options or versions"
     elif held != wanted:
-        got = f"a finished file of other clips ({len(held & wanted)} of these {len(wanted)}, {len(held - wanted)} others)"
+        got = f"a finished file of other clips (with {len(held & wanted)} of these {len(wanted)})"
     else:
         return True
     raise UserError(f"{path}: expected what an interrupted run of the same words left, got {got}; name another file")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -63,21 +63,30 @@ class Predictions:
         return Predictions(maps, header.missing, header.provenance)
 
 
+def unfinished(path: Path) -> list[Path]:
+    """The parts that an interrupted run left beside `path`, in order."""
+    return sorted(path.parent.glob(f"{_glob_safe(path.name)}{_PART}*"))
+
+
 class PredictionsWriter:
     """Writes maps as they come into numbered parts beside `path`; `close` merges them and moves the file into place.
 
     As a context manager it closes on success; after an error the parts stay, and `resume=True` goes on from them
-    (`done` names the clips they hold).
+    (`done` names the clips they hold). UserError where a part is of another run: of another provenance, or with a clip
+    that is not among `ids`, where these are given.
     """
 
-    def __init__(self, path: Path, provenance: Mapping[str, str], *, resume: bool = False) -> None:
+    def __init__(
+        self, path: Path, provenance: Mapping[str, str], *, resume: bool = False, ids: Collection[str] | None = None
+    ) -> None:
         self.path = Path(path)
         self.provenance = dict(provenance)
+        self._ids = ids
         self.done: set[str] = set()
         self._maps: dict[str, Map] = {}
         self._missing: dict[str, str] = {}
         self._bytes = 0
-        self._parts = sorted(self.path.parent.glob(f"{_glob_safe(self.path.name)}{_PART}*"))
+        self._parts = unfinished(self.path)
         if self._parts and not resume:
             raise UserError(
                 f"{self.path}: expected no unfinished parts, got {self._parts[0].name}; resume or delete them"
@@ -90,7 +99,11 @@ class PredictionsWriter:
         header = _read_header(part)
         if header.provenance != self.provenance:
             raise UserError(f"{part}: expected parts of this same run, got another provenance; delete the parts")
-        self.done.update(*header.ids.values(), header.missing)
+        held = set().union(*header.ids.values(), header.missing)
+        strange = None if self._ids is None else next(iter(sorted(held.difference(self._ids))), None)
+        if strange is not None:
+            raise UserError(f"{part}: expected parts of this same run, got other clips ({strange}); delete the parts")
+        self.done |= held
 
     def add(self, ids: Sequence[str], maps: npt.ArrayLike | Sequence[Map]) -> None:
         """Take maps (B, h, w) or (B, K, h, w), or a sequence of differing shapes, for B clips."""

@@ -80,10 +80,11 @@ def test_films_that_fail_are_named_and_leave_nothing(films: Path, tmp_path: Path
     done = extract(films, tmp_path / "out", jobs=1)
     assert done.made == 2
     reasons = {entry.clip_id: entry.reason for entry in done.failed}
-    assert set(reasons) == {"torn", "mute", "cut", FIRST}
-    assert "no sound in it" in reasons["mute"]
-    assert "it is cut off" in reasons["cut"]
-    assert "expected one film an id" in reasons[FIRST]
+    other = f"{FIRST[:11]}_30000_40000.mp4"
+    assert set(reasons) == {"torn.mp4", "mute.mp4", "cut.mp4", other}
+    assert "no sound in it" in reasons["mute.mp4"]
+    assert "it is cut off" in reasons["cut.mp4"]
+    assert f"expected one film of the id {FIRST}, got {films}/{SECOND}.mp4 too" in reasons[other]
     left = {path.name for folder in ("frames", "audio") for path in (tmp_path / "out" / folder).iterdir()}
     assert left == {f"{name}{ending}" for name in (FIRST, OTHER) for ending in (".jpg", ".wav")}
 
@@ -109,6 +110,29 @@ def test_other_settings_do_not_mix(films: Path, tmp_path: Path) -> None:
     extract(films, tmp_path / "out", jobs=1)
     with pytest.raises(UserError, match=r'made with \{"frame": 5.*got \{"frame": "middle".*another --out'):
         extract(films, tmp_path / "out", time_seconds=5, jobs=1)
+
+
+def test_a_run_that_made_nothing_fixes_no_settings(films: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert extract(films, out, time_seconds=5, jobs=1).made == 0
+    assert extract(films, out, sample_rate=8000, jobs=1).made == 2
+    assert json.loads((out / "extract.json").read_text()) == {"frame": "middle", "sample_rate": 8000}
+
+
+def test_every_film_is_counted_once_whatever_its_id(films: Path, tmp_path: Path, command: Callable) -> None:
+    """One id both in seconds and in milliseconds, the one that is taken unreadable, and an id without a film."""
+    for name in (f"part/{FIRST}", "part/torn", "torn"):
+        (films / f"{name}.mp4").write_bytes(b"not a film")
+    (tmp_path / "ids.txt").write_text(f"{FIRST}\n{OTHER}\ntorn\nzzzzzzzzzzz_000010\n")
+    words = ("extract", films, "--out", tmp_path / "out", "--ids", tmp_path / "ids.txt", "--jobs", "1")
+    told = command(*words)
+    assert told.out == f"{tmp_path / 'out'}\t2 made\t0 already there\t4 failed\n"
+    failed = json.loads(command(*words, "--json").out)["failed"]
+    names = [f"part/{FIRST}.mp4", "part/torn.mp4", "torn.mp4", "zzzzzzzzzzz_000010"]
+    assert sorted(failed) == names
+    assert [line.split(": ")[0] for line in told.err.splitlines()] == [f"failed {name}" for name in names]
+    assert f"of the id {FIRST}, got {films}/{SECOND}.mp4 too" in failed[f"part/{FIRST}.mp4"]
+    assert "of the id torn, got " in failed["torn.mp4"]
 
 
 @pytest.mark.parametrize(
@@ -151,9 +175,9 @@ def test_the_verb_names_failures_and_ends_with_1(films: Path, tmp_path: Path, co
     (films / "torn.mp4").write_bytes(b"not a film")
     done = command("extract", films, "--out", out, "--jobs", "1")
     assert (done.code, done.out) == (1, f"{out}\t0 made\t2 already there\t1 failed\n")
-    assert done.err.startswith("failed torn: ")
+    assert done.err.startswith("failed torn.mp4: ")
     told = json.loads(command("extract", films, "--out", out, "--jobs", "1", "--json").out)
-    assert (told["made"], told["already"], list(told["failed"])) == (0, 2, ["torn"])
+    assert (told["made"], told["already"], list(told["failed"])) == (0, 2, ["torn.mp4"])
     assert command("extract", films, "--out", tmp_path / "no", "--frame", "first").code == 2
     assert command("extract", films, "--out", tmp_path / "no", "--frame", "0.2", "--jobs", "1").code == 1
 

@@ -64,6 +64,25 @@ def test_a_list_chooses_in_the_benchmarks_order_each_id_once(tmp_path: Path) -> 
         some.choose(pairs)
 
 
+def chosen_of(path: Path, *listed: str) -> list[str]:
+    """What such a list leaves of three clips and four negatives: one of a film of its own, one whose name holds a +."""
+    names = ["a", "b", "c+d"]
+    negatives = ["a+b", "b+c+d", "c+d+a", "real+real"]
+    pairs = [(Clip(name), Target(name, kind="visible", boxes=((0, 0, 1, 1),))) for name in names]
+    pairs += [(Clip(name), Target(name, kind="offscreen", labels=("real",))) for name in negatives]
+    path.write_text("\n".join(listed))
+    return [clip.id for clip, _ in read_clip_list(path).choose(pairs)[0]]
+
+
+def test_a_negative_comes_with_the_clips_of_its_picture_and_its_sound(tmp_path: Path) -> None:
+    path = tmp_path / "ids.txt"
+    assert chosen_of(path, "a", "b") == ["a", "b", "a+b"]
+    assert chosen_of(path, "a", "c+d") == ["a", "c+d", "c+d+a"]
+    assert chosen_of(path, "b", "real") == ["b", "real+real"]
+    assert chosen_of(path, "a") == ["a"]
+    assert chosen_of(path, "a", "b", "c+d", "b+c+d") == ["a", "b", "c+d", "b+c+d"], "the list names negatives itself"
+
+
 def test_an_empty_list_is_refused(tmp_path: Path) -> None:
     (tmp_path / "none.txt").write_text("\n")
     with pytest.raises(UserError, match="expected clip ids, got an empty list"):

@@ -133,6 +133,9 @@ def test_films_that_cannot_be_are_the_users_error(tmp_path: Path) -> None:
         FilmWriter(tmp_path / "film.mp4", width=96, height=64, frames_per_second=0)
     with pytest.raises(UserError, match=r"expected a sample rate AAC has .* got 16001"):
         FilmWriter(tmp_path / "film.mp4", width=96, height=64, frames_per_second=25, sample_rate=16001)
-    with pytest.raises(MediaError, match="expected a folder to write in"):
-        with FilmWriter(tmp_path / "none" / "film.mp4", width=96, height=64, frames_per_second=25):
-            pass
+
+
+def test_the_folder_is_made(tmp_path: Path) -> None:
+    with FilmWriter(tmp_path / "new" / "deep" / "film.mp4", width=96, height=64, frames_per_second=25) as film:
+        film.write_frame(numbered(0))
+    assert [path.name for path in (tmp_path / "new/deep").iterdir()] == ["film.mp4"]

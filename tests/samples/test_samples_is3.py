@@ -119,6 +119,26 @@ def test_an_interrupted_draft_goes_on(sounds: Path, tmp_path: Path) -> None:
         is3.draft(tmp_path / "f", [sounds], paint, count=4, progress=False)
 
 
+def test_words_are_checked_before_there_is_a_model(sounds: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="prompts: expected 1 to 8 of 3 classes, got 9"):
+        is3.check_draft(tmp_path / "d", [sounds], count=9)
+    with pytest.raises(UserError, match=r"expected recordings as <class>/<name>\.wav"):
+        is3.check_draft(tmp_path / "d", [tmp_path], count=2)
+    is3.check_draft(tmp_path / "d", [sounds], count=2)
+    assert not (tmp_path / "d").exists()
+    with pytest.raises(KeyboardInterrupt):
+        is3.draft(tmp_path / "d", [sounds], interrupt, count=2, progress=False)
+    is3.check_draft(tmp_path / "d", [sounds], count=3)
+    is3.draft(tmp_path / "d", [sounds], paint, count=3, progress=False)
+    assert len(rows_of(tmp_path / "d")) == 3, "no picture had been drawn"
+    with pytest.raises(UserError, match="expected a new folder or a draft made with these words, got another"):
+        is3.check_draft(tmp_path / "d", [sounds], count=2)
+
+
+def interrupt(prompt: str) -> Image.Image:
+    raise KeyboardInterrupt
+
+
 def test_only_accepted_pictures_with_both_masks_come_in(draft: Path, tmp_path: Path) -> None:
     kept, rejected, half, *_ = rows_of(draft)
     verdicts = {kept["id"]: "keep", rejected["id"]: "reject", half["id"]: "keep"}
@@ -219,8 +239,10 @@ def test_a_class_with_signs_of_html_stays_data() -> None:
     assert json.loads(page.scripts[0])["pictures"] == rows
 
 
-def test_a_real_pipeline_draws(tmp_path: Path, sounds: Path) -> None:
-    painter = diffusion_painter(str(save_tiny_pipeline(tmp_path)), steps=2, image_size=32)
+def test_a_real_pipeline_draws(tmp_path: Path, sounds: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    model = str(save_tiny_pipeline(tmp_path))
+    capfd.readouterr()
+    painter = diffusion_painter(model, steps=2, image_size=32)
     one, same, other = painter("a dog"), painter("a dog"), painter("a cat")
     assert one.size == (32, 32)
     assert np.array_equal(one, same)
@@ -229,6 +251,16 @@ def test_a_real_pipeline_draws(tmp_path: Path, sounds: Path) -> None:
     assert len(list((made / "images").glob("*.jpg"))) == 2
     with pytest.raises(UserError, match="gone: expected a text-to-image model of diffusers, got"):
         diffusion_painter(str(tmp_path / "gone"))
+    assert capfd.readouterr() == ("", ""), "neither the packages' bars nor their remarks"
+
+
+def test_what_a_model_cannot_draw_is_refused(tmp_path: Path) -> None:
+    for options in ({"steps": 0}, {"image_size": 0}):
+        with pytest.raises(UserError, match="expected steps and a size of 1 or more, got"):
+            diffusion_painter("any", **options)
+    painter = diffusion_painter(str(save_tiny_pipeline(tmp_path)), steps=1, image_size=17)
+    with pytest.raises(UserError, match=r"pipeline: expected steps and a size that it draws, got: .* divisible by 8"):
+        painter("a dog")
 
 
 def test_without_diffusers_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

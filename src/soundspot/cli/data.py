@@ -62,7 +62,10 @@ def extract(
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; as many as cores, if none.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Cut one picture and the sound out of each film, as the papers' folders have them. Exit 1 if any film failed."""
+    """Cut one picture and the sound out of each film, as the papers' folders have them. Exit 1 if any film failed.
+
+    Each film is made, already there, or failed; of two films of one id the first by name is taken, the other fails.
+    """
     from soundspot.data.extract import extract as run
 
     done = run(

@@ -11,6 +11,7 @@ import typer
 
 from soundspot.cli.words import (
     Annotations,
+    BatchSize,
     Device,
     Ids,
     Json,
@@ -18,8 +19,11 @@ from soundspot.cli.words import (
     Split,
     chosen_of,
     console_of,
+    must_hold_any,
+    must_hold_media,
     options_of,
     pairs_of,
+    tell_missing,
 )
 from soundspot.types import UserError
 
@@ -40,7 +44,7 @@ def embed(
         Literal["projected", "backbone"] | None,
         typer.Option(help="Where vectors live: behind the method's own heads, or before. The method's own, if none."),
     ] = None,
-    batch_size: int = 16,
+    batch_size: BatchSize = 16,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="option=value of the method, in place of its own.")
     ] = None,
@@ -58,8 +62,11 @@ def embed(
     ]
     if not clips:
         raise UserError(f"{benchmark}: expected clips whose source is in view, got none; embed another benchmark")
+    must_hold_media(benchmark, clips, root)
     method = load(find_weights(weights), device=device, options=options_of(settings or []))
     made = run(method, clips, space=space, batch_size=batch_size, device=device)
+    must_hold_any(benchmark, len(made), made.missing)
+    tell_missing(made.missing)
     origin = {**made.provenance, **clip_list, "benchmark": benchmark}
     if split is not None:
         origin["split"] = split
@@ -82,7 +89,7 @@ def retrieve(
     ] = None,
     sound: Annotated[list[str] | None, typer.Option(help="Id of a clip whose sound asks too; may be repeated.")] = None,
     share: Annotated[float, typer.Option(help="The picture's share of a composed query, 0..1.")] = 0.5,
-    top: Annotated[int, typer.Option(help="How many pictures a composed query is to find.")] = 5,
+    top: Annotated[int, typer.Option(min=1, help="How many pictures a composed query is to find.")] = 5,
     out: Annotated[
         Path | None, typer.Option(help="A picture file to show a composed query and its answers in.")
     ] = None,

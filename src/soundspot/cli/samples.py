@@ -15,7 +15,7 @@ samples_app = typer.Typer(
     help="Make test scenes, training scenes, the sample film, or more of a benchmark.", no_args_is_help=True
 )
 New = Annotated[Path, typer.Option("--root", help="New folder to write it to.")]
-Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every random choice.")]
 Packages = Annotated[Path | None, typer.Option("--from", help="Folder of the packages, if they are not to be fetched.")]
 Cache = Annotated[Path | None, typer.Option(help="Where fetched packages are kept.")]
 Sounds = Annotated[list[Path], typer.Option(help="Folder of recordings as <class>/<name>.wav; may be said repeatedly.")]
@@ -26,7 +26,7 @@ def stamps(
     root: New,
     source: Packages = None,
     cache: Cache = None,
-    scenes: Annotated[int, typer.Option(help="Scenes a kind.")] = 300,
+    scenes: Annotated[int, typer.Option(min=0, help="Scenes a kind.")] = 300,
     seed: Seed = 0,
 ) -> None:
     """A test set of pasted photos that every machine can make again."""
@@ -81,11 +81,12 @@ def vpo(
     leave_out: Annotated[Path | None, typer.Option(help="List of pictures, or of 'picture category'.")] = None,
     seconds: Annotated[float, typer.Option(help="Length of every sound.")] = 3.0,
     min_area: Annotated[float, typer.Option(help="Least share of the picture that a source must cover.")] = 0.01,
-    per_class: Annotated[int, typer.Option(help="At most so many pictures a category.")] = 100,
-    takes: Annotated[int, typer.Option(help="Recordings a picture and category.")] = 1,
+    per_class: Annotated[int, typer.Option(min=1, help="At most so many pictures a category.")] = 100,
+    takes: Annotated[int, typer.Option(min=1, help="Recordings a picture and category.")] = 1,
     mixtures: Annotated[bool, typer.Option(help="Mix the sounds of pictures with several sources, too.")] = True,
     negatives: Annotated[
-        int | None, typer.Option(help="Clips of each kind without a visible source; a third of the visible, if none.")
+        int | None,
+        typer.Option(min=0, help="Clips of each kind without a visible source; a third of the visible, if none."),
     ] = None,
     seed: Seed = 0,
 ) -> None:
@@ -131,9 +132,11 @@ def is3(
     model: Annotated[
         str | None, typer.Option(help="To draw: a text-to-image model of diffusers, a folder or a name.")
     ] = None,
-    count: Annotated[int, typer.Option(help="To draw: how many pictures.")] = 100,
-    steps: Annotated[int, typer.Option(help="To draw: denoising steps.")] = 50,
-    size: Annotated[int | None, typer.Option(help="To draw: side of the pictures; the model's own, if none.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="To draw: how many pictures.")] = 100,
+    steps: Annotated[int, typer.Option(min=1, help="To draw: denoising steps.")] = 50,
+    size: Annotated[
+        int | None, typer.Option(min=1, help="To draw: side of the pictures; the model's own, if none.")
+    ] = None,
     draft: Annotated[Path | None, typer.Option(help="To finish: the folder that was drawn and reviewed.")] = None,
     decisions: Annotated[Path | None, typer.Option(help="To finish: what the review page saved.")] = None,
     masks: Annotated[
@@ -151,6 +154,7 @@ def is3(
     if all(drawing.values()) and not any([*finishing.values(), masks]):
         assert sounds is not None
         assert model is not None
+        made.check_draft(root, sounds, count=count, seed=seed, model=model)  # a model takes minutes to load
         paint = diffusion_painter(model, seed=seed, device=device, steps=steps, image_size=size)
         made.draft(root, sounds, paint, count=count, seed=seed, model=model)
         print(f"{root / made.PAGE}\topen it, decide, save, then: soundspot samples is3 --draft {root} --decisions ...")
@@ -158,7 +162,7 @@ def is3(
     if all(finishing.values()) and not any(drawing.values()):
         assert draft is not None
         assert decisions is not None
-        print(made.build(root, draft, decisions, masks=masks))
+        print("\n".join([str(made.build(root, draft, decisions, masks=masks)), made.counts_line(root)]))
         return
     given = ", ".join(_given({**drawing, **finishing, "--masks": masks})) or "none of them"
     raise UserError(
@@ -202,17 +206,17 @@ def mixtures(
     kind: Annotated[
         Literal["mosaic", "side_by_side", "composite"], typer.Option(help="How the pictures become one.")
     ] = "mosaic",
-    frames: Annotated[int, typer.Option(help="Clips in view: 4 or 9 in a mosaic.")] = 4,
-    sounding: Annotated[int, typer.Option(help="How many of them are heard.")] = 2,
-    offscreen: Annotated[int, typer.Option(help="Sounds of further classes, not in view.")] = 0,
+    frames: Annotated[int, typer.Option(min=1, help="Clips in view: 4 or 9 in a mosaic.")] = 4,
+    sounding: Annotated[int, typer.Option(min=0, help="How many of them are heard.")] = 2,
+    offscreen: Annotated[int, typer.Option(min=0, help="Sounds of further classes, not in view.")] = 0,
     ratio_db: Annotated[
         str, typer.Option(help="dB of each further sound to the first: one number, or LOW:HIGH to draw from.")
     ] = "0",
     sweep: Annotated[
         str | None, typer.Option(help="LOW:HIGH:STEP in dB: every mixture once a ratio of its second sound.")
     ] = None,
-    count: Annotated[int, typer.Option(help="How many mixtures.")] = 100,
-    image_size: Annotated[int, typer.Option(help="Height of the pictures.")] = 224,
+    count: Annotated[int, typer.Option(min=1, help="How many mixtures.")] = 100,
+    image_size: Annotated[int, typer.Option(min=1, help="Height of the pictures.")] = 224,
     seed: Seed = 0,
 ) -> None:
     """Several sounds at once from a folder of single ones: stated ratios, silent objects, off-screen sound."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ import typer
 
 from soundspot.cli.words import (
     Annotations,
+    BatchSize,
     Device,
     Ids,
     Json,
@@ -16,8 +18,11 @@ from soundspot.cli.words import (
     Root,
     Split,
     chosen_of,
+    must_hold_any,
+    must_hold_media,
     options_of,
     print_rows,
+    tell_missing,
     videos_of,
 )
 from soundspot.types import UserError
@@ -28,13 +33,13 @@ def predict(
     benchmark: Annotated[
         str, typer.Argument(help="A name of `soundspot list benchmarks`, or 'videos' for a folder of films.")
     ],
-    out: Annotated[Path, typer.Option(help="The predictions file to write.")],
+    out: Annotated[Path, typer.Option(help="The predictions file to write; one that is there is refused.")],
     root: Root = None,
     annotations: Annotations = None,
     split: Split = None,
     negatives: Negatives = None,
     ids: Ids = None,
-    batch_size: int = 16,
+    batch_size: BatchSize = 16,
     wrong_sound: Annotated[
         bool, typer.Option(help="Control: give every visible clip a sound of another class.")
     ] = False,
@@ -44,14 +49,21 @@ def predict(
     every: Annotated[
         float | None, typer.Option(help="Of videos: a clip each so many seconds; each film's middle, if none.")
     ] = None,
-    resume: Annotated[bool, typer.Option(help="Go on with what an interrupted run left at --out.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what an interrupted run of the same words left at --out.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is at --out.")] = False,
     device: Device = "cpu",
 ) -> None:
-    """Write a method's raw maps for a benchmark's clips."""
+    """Write a method's raw maps for a benchmark's clips; the first clips that can't be read are told on stderr."""
     from soundspot.predict import predict as run
-    from soundspot.predict import replace_sounds
+    from soundspot.predict import replace_sounds, whole_already
     from soundspot.weights import find_weights, load
 
+    if resume and overwrite:
+        raise UserError("expected --resume or --overwrite, got both; leave one out")
+    if out.exists() and not (resume or overwrite):
+        raise UserError(f"{out}: expected a new file, got one that is there; name another, or give --overwrite")
     asked: dict[str, str] = {}
     if benchmark == "videos":
         others = {
@@ -69,8 +81,15 @@ def predict(
         clips = [clip for clip, target in pairs if target.kind == "visible" or not wrong_sound]
         clips = replace_sounds(clips) if wrong_sound else clips
         asked |= {"sounds": "of another class"} if wrong_sound else {}
+    must_hold_media(benchmark, clips, root)
     method = load(find_weights(weights), device=device, options=options_of(settings or []))
+    if resume and whole_already(out, method, clips, asked):
+        print(f"{out}: nothing to resume: all clips are there", file=sys.stderr)
     made = run(method, clips, batch_size=batch_size, device=device, path=out, resume=resume, asked=asked)
+    if not made.maps:
+        out.unlink()
+    must_hold_any(benchmark, len(made.maps), made.missing)
+    tell_missing(made.missing)
     print(f"{out}\t{len(made.maps)} of {len(clips)} clips, {len(made.missing)} missing")
 
 

@@ -69,7 +69,7 @@ def neighbours(
     image: Annotated[
         str, typer.Option(help="timm:ARCHITECTURE.TAG for pictures, in the place of the package's encoder.")
     ] = "",
-    k: Annotated[int, typer.Option(help="How many of each clip.")] = 1000,
+    k: Annotated[int, typer.Option(min=1, help="How many of each clip.")] = 1000,
 ) -> None:
     """Mine each clip's nearest neighbours, by picture and by sound, for methods that train with them."""
     from soundspot.neighbours import embedder_of, training_clips

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,8 +21,12 @@ Annotations = Annotated[Path | None, typer.Option(help="The benchmark's annotati
 Negatives = Annotated[
     Path | None, typer.Option(help="Table of clips without a visible source, as `samples negatives` writes, to add.")
 ]
-Ids = Annotated[Path | None, typer.Option(help="A list of ids, as `check --clean` writes: only these clips.")]
+Ids = Annotated[
+    Path | None,
+    typer.Option(help="A list of ids, as `check --clean` writes: only these clips, and negatives made of them."),
+]
 Split = Annotated[str | None, typer.Option(help="Of a folder with splits: the one to use.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Clips that pass the method at a time.")]
 
 
 def _usable(device: str) -> str:
@@ -70,9 +74,12 @@ def chosen_of(
     ids: Path | None,
     negatives: Path | None = None,
 ) -> tuple[list[tuple[Clip, Target]], list[Missing], dict[str, str]]:
-    """As `pairs_of`, what the benchmark lists without truth, and what a result says of the list `ids` that chose."""
+    """As `pairs_of`, what the benchmark lists without truth, and what a result says of the list `ids` that chose.
+
+    How many of the negatives the list leaves is told on stderr, too.
+    """
     from soundspot.benchmarks import find_benchmark
-    from soundspot.data.lists import read_clip_list
+    from soundspot.data.lists import is_joined, read_clip_list
 
     pairs = pairs_of(benchmark, annotations, root, split, negatives)
     place = annotations or root
@@ -81,7 +88,36 @@ def chosen_of(
     if ids is None:
         return pairs, without_truth, {}
     clip_list = read_clip_list(ids)
-    return *clip_list.choose(pairs, without_truth), clip_list.provenance()
+    chosen, lost = clip_list.choose(pairs, without_truth)
+    says = clip_list.provenance()
+    before, after = (sum(is_joined(target) for _, target in some) for some in (pairs, chosen))
+    if before:
+        says["clip_list_negatives"] = f"{after} of {before}"
+        print(f"{clip_list.name}: {after} of {before} negatives are of listed clips", file=sys.stderr)
+    return chosen, lost, says
+
+
+def must_hold_media(benchmark: str, clips: Sequence[Clip], root: Path | None) -> None:
+    """UserError where no clip's media can be there: no folder was named, or it does not exist."""
+    if root is not None and not root.is_dir():
+        raise UserError(f"{root}: expected the folder of {benchmark}'s media, got no such folder; check --root")
+    if clips and not any(clip.image or clip.video or clip.audio for clip in clips):
+        raise UserError(f"{benchmark}: expected a folder of its media, got nowhere to look; give --root")
+
+
+def must_hold_any(benchmark: str, read: int, missing: Mapping[str, str]) -> None:
+    """UserError where no clip was read: what would be written is empty."""
+    if not read:
+        got = f"none of {len(missing)} (the first: {next(iter(missing.values()))})" if missing else "none at all"
+        raise UserError(f"{benchmark}: expected clips that can be read, got {got}; check --root")
+
+
+def tell_missing(missing: Mapping[str, str]) -> None:
+    """The first reasons, on stderr."""
+    for clip_id, reason in list(missing.items())[:3]:
+        print(f"missing {clip_id}: {reason}", file=sys.stderr)
+    if len(missing) > 3:
+        print(f"and {len(missing) - 3} more missing, each with its reason in the file", file=sys.stderr)
 
 
 def videos_of(root: Path | None, every_seconds: float | None, others: Mapping[str, object]) -> list[Clip]:

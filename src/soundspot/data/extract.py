@@ -45,7 +45,7 @@ class Extracted:
     already: int
     """Whose picture and sound were there."""
     failed: list[Missing]
-    """Films without a picture or a sound now, and listed ids without a film."""
+    """Films without a picture or a sound now, by their path below the folder, and listed ids without a film."""
 
 
 def extract(
@@ -67,19 +67,23 @@ def extract(
         raise UserError(f"expected the frame's time of 0 seconds or more, got {time_seconds}; give e.g. 5, or middle")
     if sample_rate < 1:
         raise UserError(f"expected a sample rate in Hz, got {sample_rate}; give e.g. 16000")
-    found, failed = _find_films(videos)
+    found, twice = _find_films(videos)
+    failed: list[Missing] = []
     if ids is not None:
-        found, failed = _listed(found, failed, ids)
+        found, twice, failed = _listed(found, twice, ids)
     if not found and not failed:
         raise UserError(f"{videos}: expected films ({', '.join(FILMS)}), got none; check the path")
     _prepare(root, {"frame": "middle" if time_seconds is None else float(time_seconds), "sample_rate": sample_rate})
     rest = {clip_id: film for clip_id, film in found.items() if not _is_complete(root, clip_id)}
+    for film, clip_id in twice.items():  # a film is told of, not its id: the id is made of another film
+        other = f"expected one film of the id {clip_id}, got {found[clip_id]} too; it was taken"
+        failed.append(Missing(_name(film, videos), other))
     work = partial(extract_one, root=root, time_seconds=time_seconds, sample_rate=sample_rate)
     with Bar("extract", len(found), done=len(found) - len(rest), shown=progress) as bar:
         done = in_one_process(rest, work) if jobs == 1 else in_processes(rest, work, jobs or os.cpu_count() or 1)
         for clip_id, reason in done:
             if reason is not None:
-                failed.append(Missing(clip_id, reason))
+                failed.append(Missing(_name(found[clip_id], videos), reason))
             bar.advance(1, f"{len(failed)} failed")
     made = sum(_is_complete(root, clip_id) for clip_id in rest)
     return Extracted(root, made, len(found) - len(rest), sorted(failed, key=lambda entry: entry.clip_id))
@@ -98,34 +102,41 @@ def extract_one(clip_id: str, film: Path, *, root: Path, time_seconds: float | N
     return None
 
 
-def _find_films(videos: Path) -> tuple[dict[str, Path], list[Missing]]:
-    """Films by id in seconds, and those whose id another film has."""
+def _name(film: Path, videos: Path) -> str:
+    return film.relative_to(videos).as_posix()
+
+
+def _find_films(videos: Path) -> tuple[dict[str, Path], dict[Path, str]]:
+    """Films by id in seconds, and ids by film of those whose id another film has."""
     if not videos.is_dir():
         raise UserError(f"{videos}: expected a folder of films, got none; check the path")
     found: dict[str, Path] = {}
-    twice = []
+    twice: dict[Path, str] = {}
     films = (path for path in videos.rglob("*") if path.suffix.lower() in FILMS and path.name[0] != ".")
     for film in sorted(path for path in films if path.is_file()):
         clip_id = same_id(film.stem)
         if found.setdefault(clip_id, film) != film:
-            twice.append(Missing(clip_id, f"{film}: expected one film an id, got {found[clip_id]} too; it was taken"))
+            twice[film] = clip_id
     return found, twice
 
 
-def _listed(found: dict[str, Path], failed: Sequence[Missing], ids: Path) -> tuple[dict[str, Path], list[Missing]]:
-    """Those of a list, and of it what has failed by now."""
+def _listed(
+    found: dict[str, Path], twice: dict[Path, str], ids: Path
+) -> tuple[dict[str, Path], dict[Path, str], list[Missing]]:
+    """Those of a list, and what it lists without a film."""
     wanted = dict.fromkeys(same_id(name.rsplit("/", 1)[-1]) for name in read_ids(ids))
     lost = [Missing(name, f"no film of this name, which {ids.name} lists") for name in wanted if name not in found]
-    lost += [entry for entry in failed if entry.clip_id in wanted]
-    return {name: found[name] for name in wanted if name in found}, lost
+    others = {film: clip_id for film, clip_id in twice.items() if clip_id in wanted}
+    return {name: found[name] for name in wanted if name in found}, others, lost
 
 
 def _prepare(root: Path, settings: dict[str, str | float]) -> None:
-    """Make the folders; UserError where the media there were made with other settings."""
+    """Make the folders; UserError where media there were made with other settings. A run that made none fixes none."""
     for name in (FRAMES, SOUNDS):
         (root / name).mkdir(parents=True, exist_ok=True)
     place, text = root / SETTINGS, json.dumps(settings)
-    if place.is_file() and place.read_text(encoding="utf-8") != text:
+    begun = any(any((root / name).glob("[!.]*")) for name in (FRAMES, SOUNDS))
+    if begun and place.is_file() and place.read_text(encoding="utf-8") != text:
         raise UserError(
             f"{root}: expected media made with {text}, got {place.read_text(encoding='utf-8')[:200]} (in {SETTINGS});"
             " use the same settings, or another --out"

@@ -38,10 +38,15 @@ class ClipList:
     ) -> tuple[list[tuple[Clip, Target]], list[Missing]]:
         """The listed clips and the listed ones without truth, in the benchmark's order, each id once.
 
-        UserError naming the first listed id that is neither. Both VGGSound spellings of an id are the same clip.
+        A negative <video>+<audio> comes with its picture's and its sound's clip where both are listed, unless the list
+        names negatives itself. UserError naming the first listed id that is none of the benchmark's. Both VGGSound
+        spellings of an id are the same clip.
         """
         wanted = {_key(clip_id) for clip_id in self.ids}
+        joined = {clip.id: halves for clip, target in pairs if (halves := _halves(clip.id, target))}
+        names_negatives = any(_key(clip_id) in wanted for clip_id in joined)
         there = {_key(clip.id) for clip, _ in pairs} | {_key(clip.clip_id) for clip in without_truth}
+        there |= {half for halves in joined.values() for pair in halves for half in pair}
         strange = next((clip_id for clip_id in self.ids if _key(clip_id) not in there), None)
         if strange is not None:
             raise UserError(
@@ -50,7 +55,8 @@ class ClipList:
             )
         chosen: dict[str, tuple[Clip, Target]] = {}
         for clip, target in pairs:
-            if _key(clip.id) in wanted:
+            both = not names_negatives and any(wanted.issuperset(pair) for pair in joined.get(clip.id, ()))
+            if both or _key(clip.id) in wanted:
                 chosen.setdefault(clip.id, (clip, target))
         return list(chosen.values()), [clip for clip in without_truth if _key(clip.clip_id) in wanted]
 
@@ -84,6 +90,17 @@ def same_id(clip_id: str) -> str:
 def _key(clip_id: str) -> str:
     """What an id and its spellings in lists have in common."""
     return same_id(_MEDIA_ENDING.sub("", clip_id.strip()))
+
+
+def is_joined(target: Target) -> bool:
+    """Is it a negative that joins one clip's picture to a clip's sound, with the id <video>+<audio>?"""
+    return target.kind == "offscreen" and "+" in target.clip_id.strip("+")
+
+
+def _halves(clip_id: str, target: Target) -> list[tuple[str, str]]:
+    """The clips that such an id may join (a file's name may hold a + of its own); none for any other."""
+    places = [at for at, sign in enumerate(clip_id) if sign == "+"] if is_joined(target) else []
+    return [(_key(clip_id[:at]), _key(clip_id[at + 1 :])) for at in places]
 
 
 def read_ids(path: Path) -> list[str]:

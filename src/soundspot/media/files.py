@@ -44,10 +44,10 @@ def absence(path: Path) -> str:
 def written_aside(path: Path) -> Iterator[Path]:
     """A partial file beside `path`: moved into place at the end, removed if anything goes wrong.
 
-    So nobody ever sees half a file under the final name, and an older one survives a failed run.
+    So nobody ever sees half a file under the final name, and an older one survives a failed run. A folder that isn't
+    there is made.
     """
-    if not path.parent.is_dir():
-        raise MediaError(f"{path}: expected a folder to write in, got none at {path.parent}; make it first")
+    path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays last: encoders choose the format by it.
     partial = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
     try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from PIL import Image
 
@@ -18,8 +19,11 @@ def diffusion_painter(
 ) -> Painter:
     """A text-to-image model (a folder, or a name of the model hub, which diffusers then fetches) as a function.
 
-    A sentence's noise follows from the seed and the sentence alone. Needs the extra `diffusion`.
+    A sentence's noise follows from the seed and the sentence alone. What the packages print is left out. Needs the
+    extra `diffusion`.
     """
+    if steps < 1 or (image_size is not None and image_size < 1):
+        raise UserError(f"expected steps and a size of 1 or more, got {steps} and {image_size}; give others")
     try:
         import torch
         from diffusers import AutoPipelineForText2Image
@@ -29,7 +33,8 @@ def diffusion_painter(
             " soundspot.samples.is3.draft a function of your own"
         ) from error
     try:
-        pipeline = AutoPipelineForText2Image.from_pretrained(model).to(device)
+        with _quiet():
+            pipeline = AutoPipelineForText2Image.from_pretrained(model).to(device)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(
@@ -41,8 +46,32 @@ def diffusion_painter(
     def paint(prompt: str) -> Image.Image:
         digest = hashlib.sha256(f"{seed} {prompt}".encode()).digest()
         generator = torch.Generator("cpu").manual_seed(int.from_bytes(digest[:6], "big"))
-        picture = pipeline(prompt, num_inference_steps=steps, generator=generator, **size).images[0]
+        try:
+            with _quiet():
+                picture = pipeline(prompt, num_inference_steps=steps, generator=generator, **size).images[0]
+        except ValueError as error:  # of a size that the model can't draw
+            raise UserError(f"{model}: expected steps and a size that it draws, got: {error}; give others") from error
         assert isinstance(picture, Image.Image)
         return picture
 
     return paint
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the bars and the remarks of the packages below; their errors are raised all the same."""
+    from diffusers.utils import logging as of_diffusers
+    from transformers.utils import logging as of_transformers
+
+    packages = (of_diffusers, of_transformers)
+    before = [(package, package.get_verbosity(), package.is_progress_bar_enabled()) for package in packages]
+    for package in packages:
+        package.set_verbosity_error()
+        package.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for package, level, bars in before:
+            package.set_verbosity(level)
+            if bars:
+                package.enable_progress_bar()

@@ -31,7 +31,8 @@ from soundspot.train.logs import Bar
 from soundspot.types import UserError
 
 VERSION = "1"
-DRAFT, PAGE = "draft.json", "review.html"
+DRAFT, PAGE, PLAN = "draft.json", "review.html", "plan.json"
+_VERDICTS = {"kept": "keep", "rejected": "reject", "undecided": "undecided"}
 Segment = Callable[[npt.NDArray[np.uint8], str], npt.NDArray[np.bool_]]
 """(H, W, 3) picture and a thing's name in words -> (H, W), true where it is seen."""
 
@@ -55,8 +56,7 @@ def draft(
     stock = Stock(find_recordings(sounds), seconds)
     prompts = make_prompts(list(stock.sounds), count, seed)
     plan = {"name": "is3-draft", "version": VERSION, "seed": seed, "seconds": seconds, "model": model}
-    plan_text = json.dumps({**plan, "prompts": [asdict(prompt) for prompt in prompts]}, indent=1) + "\n"
-    _begin(out, plan_text)
+    _begin(out, _text_of(plan, prompts))
     pictures = []
     with Bar("draw", count, shown=progress) as bar:
         for prompt in prompts:
@@ -70,18 +70,46 @@ def draft(
     return out
 
 
+def check_draft(
+    out: Path,
+    sounds: Sequence[Path],
+    *,
+    count: int,
+    seed: int = 0,
+    seconds: float = SECONDS,
+    model: str = "a function",
+) -> None:
+    """UserError wherever `draft` would refuse these words, before there is a `paint` (a model is slow to load)."""
+    prompts = make_prompts(list(find_recordings(sounds)), count, seed)
+    plan = {"name": "is3-draft", "version": VERSION, "seed": seed, "seconds": seconds, "model": model}
+    _is_begun(out, _text_of(plan, prompts))
+
+
+def _text_of(plan: Mapping[str, Any], prompts: Sequence[Prompt]) -> str:
+    return json.dumps({**plan, "prompts": [asdict(prompt) for prompt in prompts]}, indent=1) + "\n"
+
+
 def _begin(out: Path, plan: str) -> None:
     """Make the folder, or make sure that it is this draft's."""
-    kept = out / "plan.json"
+    if _is_begun(out, plan):
+        return
+    (out / "images").mkdir(parents=True, exist_ok=True)
+    (out / "audio").mkdir(exist_ok=True)
+    (out / PLAN).write_text(plan, encoding="utf-8")
+
+
+def _is_begun(out: Path, plan: str) -> bool:
+    """Does the folder hold this draft? UserError where it holds anything else; a draft without a picture is nothing."""
+    kept = out / PLAN
+    if kept.is_file() and not any((out / "images").glob("[!.]*")):
+        return False
     if kept.is_file():
         if kept.read_text(encoding="utf-8") != plan:
             raise UserError(f"{out}: expected a new folder or a draft made with these words, got another; name another")
-        return
+        return True
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: expected a new or empty folder for the draft, got one in use; name another")
-    (out / "images").mkdir(parents=True)
-    (out / "audio").mkdir()
-    kept.write_text(plan, encoding="utf-8")
+    return False
 
 
 def _draw(out: Path, prompt: Prompt, paint: Painter, stock: Stock, seed: int) -> dict[str, Any]:
@@ -136,6 +164,14 @@ def build(
             )
         writer.about["sources"] = {**sources, "pictures_without_masks": without}
     return out
+
+
+def counts_line(root: Path) -> str:
+    """Of a test set that `build` wrote: what became of the draft's pictures, in one line."""
+    about = json.loads((root / "dataset.json").read_text(encoding="utf-8"))["sources"]
+    counts = {name: about["decisions"].get(verdict, 0) for name, verdict in _VERDICTS.items()}
+    told = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return f"pictures: {told}; {len(about['pictures_without_masks'])} of the kept without a mask, left out"
 
 
 def _masks_of(
