@@ -8,6 +8,7 @@ from soundspot.types import NUM_DRAWS, Batch
 
 LABELS = ("red", "green", "blue")
 NUM_FRAMES = 4
+NUM_SAMPLES = 16000
 
 
 def noise_batch(size: int = 4, image: tuple[int, int] = (64, 64), audio: tuple[int, int] = (65, 48)) -> Batch:
@@ -29,6 +30,7 @@ def noise_batch(size: int = 4, image: tuple[int, int] = (64, 64), audio: tuple[i
             "audio_neighbour": noise(1, *audio),
             "flow": noise(2, *image),
             "frames": noise(NUM_FRAMES, 3, *image),
+            "waveform": 0.1 * torch.randn(size, NUM_SAMPLES, generator=torch.Generator().manual_seed(8)),
         },
         draws=torch.rand(size, NUM_DRAWS, generator=draw),
     )

@@ -21,10 +21,10 @@ from soundspot.media.video import probe
 from soundspot.predictions import Predictions
 
 VERBS = (
-    "localize", "samples", "samples stamps", "samples paste", "samples film", "samples vpo", "samples negatives",
-    "samples is3", "weights", "weights fetch", "weights list", "train", "neighbours", "calibrate", "predict",
-    "score", "report", "check", "extract", "annotations", "annotations fetch", "annotations list", "convert", "fuse",
-    "embed", "retrieve", "list",
+    "localize", "separate", "samples", "samples stamps", "samples paste", "samples film", "samples vpo",
+    "samples negatives", "samples is3", "samples instruments", "samples mixtures", "weights", "weights fetch",
+    "weights list", "train", "neighbours", "calibrate", "predict", "score", "report", "check", "extract",
+    "annotations", "annotations fetch", "annotations list", "convert", "fuse", "embed", "retrieve", "list",
 )  # fmt: skip
 TINY = ("image_backbone=resnet10t", "audio_backbone=resnet10t", "image_size=64", "init_image=", "init_audio=")
 IMPORTS = """

@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
-from torch import Tensor, nn
+from tiny_tower import tiny_audio, tiny_image
+from torch import Tensor
 
 from any_batch import noise_batch
 from soundspot import nets
 from soundspot.types import Batch
-
-
-class TinyTower(nn.Sequential):
-    """Convolution, batch norm, ReLU: a tower whose weights a test can set by hand."""
-
-    def __init__(self, channels_in: int, kernel: tuple[int, int], channels: int = 16) -> None:
-        super().__init__(
-            nn.Conv2d(channels_in, channels, kernel_size=kernel, bias=False), nn.BatchNorm2d(channels), nn.ReLU()
-        )
-        self.channels = channels
-
-
-def tiny_image(*, output_stride: int, pretrained: Path | None) -> TinyTower:
-    """(B, 3, H, W) -> (B, 16, H, W)."""
-    return TinyTower(3, (1, 1))
-
-
-def tiny_audio(*, output_stride: int, pretrained: Path | None) -> TinyTower:
-    """(B, 1, 6, 1) -> (B, 16, 1, 1)."""
-    return TinyTower(1, (6, 1))
 
 
 @pytest.fixture

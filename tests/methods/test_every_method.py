@@ -28,7 +28,10 @@ SMALL = {"image_backbone": "resnet10t", "audio_backbone": "resnet10t", "flow_bac
 SPECIAL: dict[str, dict[str, Option]] = {
     "avobject": {"num_frames": NUM_FRAMES, "max_shift": 2},
     "coarse_to_fine": {"classes": ",".join(LABELS), "shown": "cosine"},
+    "dsol": {"output": "one"},
+    "interference_eraser": {"output": "one"},
     "lcbm": {"classes": ",".join(LABELS)},
+    "sound_of_pixels": {"width": 4, "levels": 3, "n_fft": 126, "hop": 63, "bins": 32},
 }
 """Options that a method must have for the batches made here."""
 STRIDES = {"spot": 8, "clip_audio_tran": 16, "clip_text_tran": 16}

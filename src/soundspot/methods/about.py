@@ -65,6 +65,14 @@ ABOUT: dict[str, About] = {
         "as the simplified code; the first code differs and is not built",
         "Simplified_DMC: MIT; DMC: none",
     ),
+    "dsol": About(
+        "Discriminative Sounding Objects Localization, NeurIPS 2020 (2010.05466); CSOL, TPAMI 2021",
+        "stage 1: best place's scaled cosine with one negative, clusters of what sounds, class heads; stage 2: class"
+        " maps gated by the single map, against what a frozen teacher hears in mixtures",
+        "as the music code, but for its defects: clusters are matched optimally on other clips; divide_by=, kl= give"
+        " the code's constants (default) or the usual ones",
+        "MIT",
+    ),
     "ez_vsl": About(
         "Localizing Visual Sounds the Easy Way, ECCV 2022 (2203.09324)",
         "the skeleton: best place's cosine, symmetric InfoNCE",
@@ -89,6 +97,13 @@ ABOUT: dict[str, About] = {
         "LVS at 7 x 7 on cells that attend to optical flow",
         "code: batch norms move on, flow stored as bytes; the paper's is the default (moving_statistics, flow=bytes)",
         "MIT",
+    ),
+    "interference_eraser": About(
+        "Visual Sound Localization in the Wild by Cross-Modal Interference Erasing, AAAI 2022 (2202.06406)",
+        "stage 1: averaged cosine, prototypes of clusters seen and heard; stage 2: a step a class on the sound's"
+        " feature, learned on mixtures; stage 3: class shares by sight and by ear taught to each other",
+        "no code; every choice is in docs/interference_eraser.md",
+        "none published",
     ),
     "lcbm": About(
         "Less Can Be More, WACV 2022",
@@ -126,6 +141,14 @@ ABOUT: dict[str, About] = {
         "EZ-VSL, dropout 0.9, two subspaces, slow teachers",
         "code (default): sum over places, both terms choose among sounds; variant=paper: eq. 6",
         "Apache-2.0",
+    ),
+    "sound_of_pixels": About(
+        "The Sound of Pixels, ECCV 2018 (1804.03160)",
+        "separates mixed sounds by their pictures; the map is each pixel's share of the sound's energy; regions can be"
+        " listened to",
+        "code (default): 32 channels, weighted loss, masks of half the mixture, hard masks; paper: 16, no weights, the"
+        " loudest source; the map's formula is ours",
+        "MIT",
     ),
     "spot": About(
         "none: soundspot's default",
