@@ -245,7 +245,7 @@ def test_lanes_are_full_thin_or_hollow(timeline: Timeline) -> None:
 def test_the_whole_job_with_weights_that_state_thresholds(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(METHODS, "colourful", "test_classes:Colourful")
+    monkeypatch.setitem(METHODS, "colourful", "test_class_films:Colourful")
     stated = {"class_thresholds": json.dumps({"heard": 0.999, "seen": 0.3})}
     path = weights.save(Colourful(), tmp_path / "c.safetensors", stated)
     done = run(film, None, tmp_path / "out", weights=str(path), with_film=False)
