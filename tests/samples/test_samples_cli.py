@@ -72,6 +72,9 @@ def test_negatives_then_a_score_with_them(tmp_path: Path, command: Callable) -> 
     provenance = json.loads(listed.out)["provenance"]
     assert (provenance["clips_listed"], provenance["clip_list_negatives"]) == (4 + both, f"{both} of 8")
     assert listed.err == f"ids.txt: {both} of 8 negatives are of listed clips\n"
+    shown = command("score", "centre", "--benchmark", "vggss", *place, "--negatives", table, "--ids",
+                    tmp_path / "ids.txt")  # fmt: skip
+    assert f"centre: {both} of 8 negatives are of listed clips" in shown.out.splitlines()
     without = command("score", "centre", "--benchmark", "vggss", *place, "--json")
     assert json.loads(without.out)["provenance"]["clips_used"] == 8
 

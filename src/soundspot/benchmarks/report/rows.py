@@ -170,6 +170,8 @@ def _lost(result: Result) -> list[str]:
             lines.append(f"{result.name}: {len(names)} clips {what}: {', '.join(names[:3])}{more}")
     if known.get("clips_not_in_benchmark"):
         lines.append(f"{result.name}: {known['clips_not_in_benchmark']} predictions are of clips not in the benchmark")
+    if known.get("clip_list_negatives"):
+        lines.append(f"{result.name}: {known['clip_list_negatives']} negatives are of listed clips")
     if known.get("defects"):
         clips = len({defect["clip_id"] for defect in known["defects"]})
         lines.append(f"truth: {len(known['defects'])} defects in {clips} clips, named in the JSON")
