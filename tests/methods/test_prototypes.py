@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from soundspot import weights
+from soundspot import ops, weights
 from soundspot.methods.dsol import DSOL
 from soundspot.methods.prototypes import (
     HEAD_STD,
@@ -91,7 +89,7 @@ def test_object_vectors_by_hand() -> None:
     maps[0, 2, 2] = 1.0  # grows to 7, 11, 12, 13, 17
     assert object_vectors(features, maps, 0.5).item() == pytest.approx(60 / 25)
     assert object_vectors(features, maps, 0.5, "mask").item() == pytest.approx(60 / 5)
-    assert object_vectors(features, maps, 2.0, "mask").item() == 0.0, "nothing there"
+    assert object_vectors(features, maps, 2.0, "mask").item() == pytest.approx(60 / 5), "nothing there: the best place"
 
 
 def test_a_head_that_learns_faster_is_the_same_head_in_other_units() -> None:
@@ -185,6 +183,17 @@ def test_labels_are_remembered_by_clip_and_others_have_the_nearest(found, monkey
     assert other.labels, "nothing remembered is nothing lost"
 
 
+def test_all_processes_go_on_with_the_first_ones_clusters(found, monkeypatch) -> None:
+    """A process whose own clusters differ takes the labels, centres and fresh heads of the first."""
+    monkeypatch.setattr(ops, "is_distributed", lambda: True)
+    monkeypatch.setattr(torch.distributed, "broadcast", lambda tensor, source: tensor.fill_(source + 2))
+    found.keep_clusters(["a", "b"], torch.eye(3, 16)[[0, 1]])
+    assert found.labels == {"a": 2, "b": 2}
+    assert (found.centres == 2).all()
+    found.sound_classes.restart()
+    assert (found.sound_classes.weight == 2).all()
+
+
 def test_epochs_take_turns(tiny_towers) -> None:
     method = DSOL(**tiny_towers, stage="solo", first_epochs=2, class_epochs=3)
     phases = []
@@ -203,4 +212,4 @@ def test_one_map_for_all_has_no_class_names_but_hears_classes(found) -> None:
     batch = Batch(torch.randn(2, 3, 8, 8), torch.randn(2, 1, 6, 1), ("a", "b"))
     with torch.no_grad():
         assert one.localize(batch).shape == (2, 8, 8)
-        assert replace(batch).image.shape == (2, 3, 8, 8)
+        assert one.hear(batch).shape == (2, 3)

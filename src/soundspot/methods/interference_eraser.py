@@ -48,6 +48,11 @@ def pooled(audio: Tensor) -> Tensor:
     return torch.cat([ops.max_pool(audio), ops.mean_pool(audio)], dim=1)
 
 
+def cosines(vectors: Tensor, centres: Tensor) -> Tensor:
+    """(B, C), (K, C) of any length -> (B, K)."""
+    return ops.similarity(ops.unit(vectors)[..., None, None], ops.unit(centres))[..., 0, 0]
+
+
 def shares(seen: Tensor, maps: Tensor, odds: Tensor, threshold: float, temperature: float) -> tuple[Tensor, Tensor]:
     """Class likeness (B, K, h, w), class maps (B, K, h, w), log-odds heard (B, K) -> log shares (B, K) twice.
 
@@ -247,9 +252,7 @@ class InterferenceEraser(Clustered):
     def objects(self, cells: Tensor, sounds: Tensor) -> Tensor:
         """Unit cells (B, dim, h, w), unit sounds (B, dim) -> (B, dim)."""
         maps = (self.scale * ops.own_similarity(cells, sounds)).sigmoid().detach()
-        highest = maps.amax(dim=(1, 2), keepdim=True)
-        below = torch.minimum(highest - 1e-6, torch.full_like(highest, self.mask_threshold))
-        return object_vectors(cells, maps, below, "mask")
+        return object_vectors(cells, maps, self.mask_threshold, "mask")
 
     def survey(self, batches: Iterable[Batch]) -> None:
         """Prototypes: clusters of what sounds in the pictures, and the mean of their sounds.
@@ -331,7 +334,7 @@ class InterferenceEraser(Clustered):
         labels = self.pseudo_labels(batch)
         vectors = {"seen": (self.objects(cells, sounds), self.centres), "heard": (sounds, self.sound_centres)}
         return {
-            name: F.cross_entropy(ops.unit(some) @ ops.unit(centres).T / self.temperature, labels)
+            name: F.cross_entropy(cosines(some, centres) / self.temperature, labels)
             for name, (some, centres) in vectors.items()
         }
 

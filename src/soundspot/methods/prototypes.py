@@ -101,10 +101,14 @@ DIVISORS = ("cells", "mask")
 """What sums over a mask are divided by: all cells of the map, or those in the mask."""
 
 
-def object_vectors(features: Tensor, maps: Tensor, threshold: float | Tensor, divide_by: str = "cells") -> Tensor:
-    """(B, C, h, w), (B, h, w) -> (B, C): what is where the dilated map is above `threshold`, summed and divided."""
-    mask = dilated((maps > threshold).float())
-    sums = torch.einsum("bchw,bhw->bc", features.float(), mask)
+def object_vectors(features: Tensor, maps: Tensor, threshold: float, divide_by: str = "cells") -> Tensor:
+    """(B, C, h, w), (B, h, w) -> (B, C): what is where the dilated map is above `threshold`, summed and divided.
+
+    Where no place is, it is the best one's neighbourhood: of nothing there would be no direction.
+    """
+    best = maps.amax(dim=(1, 2), keepdim=True)
+    mask = dilated(((maps > threshold) | ((best <= threshold) & (maps == best))).float())
+    sums = (features.float() * mask[:, None]).sum(dim=(2, 3))
     if divide_by == "cells":
         return sums / mask[0].numel()
     return sums / mask.sum(dim=(1, 2)).clamp_min(1)[:, None]
