@@ -41,8 +41,6 @@ from soundspot.methods.base import positive
 from soundspot.methods.prototypes import DIVISORS, ClassHead, Clustered, agree, cluster_means, object_vectors
 from soundspot.types import Batch, UserError
 
-SPACES = {"features": True, "projected": False}
-"""Where object vectors are clustered: as the picture's tower gives them, or where they are compared with sounds."""
 REDUCTIONS = {"elements": (0, 1), "batch": (0,)}
 """What the sum of a divergence's terms (B, K) is divided by: the sizes of these axes."""
 
@@ -66,8 +64,6 @@ def divergence(student: Tensor, teacher: Tensor, reduction: str = "elements") ->
 class DSOL(Clustered):
     """Cosines of places and sound, scaled: log-odds; clusters of what sounds; class maps gated by the single map.
 
-    `cluster_on="features"` is the code's; with towers that do not learn their features cannot come to serve, and
-    "projected" clusters the cells that are compared with sounds. The dictionary is of features either way.
     `map_factor`: class maps are the softmax of so many times their scores (3 in the authors' test of mixtures). `see`
     is a place's cosine with a cluster's mean object vector.
     """
@@ -83,7 +79,6 @@ class DSOL(Clustered):
         scale: float = 5.0,
         mask_threshold: float = 0.05,
         divide_by: str = "cells",
-        cluster_on: str = "features",
         kl: str = "elements",
         place_weight: float = 0.5,
         map_factor: float = 3.0,
@@ -105,7 +100,6 @@ class DSOL(Clustered):
             raise UserError(f"expected dim of at least 1, got {dim}; set it to 128, say")
         find(dict.fromkeys(DIVISORS), divide_by, "divide_by")
         find(REDUCTIONS, kl, "kl")
-        self.on_features = find(SPACES, cluster_on, "cluster_on")
         self.mask_threshold, self.divide_by, self.kl = mask_threshold, divide_by, kl
         self.place_weight = positive(place_weight, "place_weight")
         self.map_factor = positive(map_factor, "map_factor")
@@ -115,7 +109,7 @@ class DSOL(Clustered):
         self.scale = nn.Parameter(torch.tensor(scale))
         self.image_classes = ClassHead(pictures, self.num_clusters, self.head_rate)
         self.sound_classes = ClassHead(sounds, self.num_clusters, self.head_rate)
-        self.keep_centres(pictures if self.on_features else dim)
+        self.keep_centres(pictures)
         self.register_buffer("dictionary", ops.unit(torch.randn(self.num_clusters, pictures)))
         self.object_scale = nn.Parameter(torch.ones(()), requires_grad=self.cocktail)
         self.object_offset = nn.Buffer(torch.zeros(()))
@@ -190,29 +184,21 @@ class DSOL(Clustered):
         return self.sound_classes(ops.max_pool(self.audio.rest(frozen))).float()
 
     def vectors(self, batch: Batch) -> Tensor:
-        """(B, C) of the picture where the dilated map is above `mask_threshold`, see `cluster_on`."""
-        clustered, _ = self._objects(batch)
-        return clustered
-
-    def _objects(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """(B, C) what is clustered, and (B, C') the tower's features there."""
+        """(B, C) features of the picture where the dilated map is above `mask_threshold`."""
         image, audio = self.features(batch)
-        cells, sounds = self.project(image, ops.max_pool(audio))
-        maps = self.odds(cells, sounds).sigmoid()
-        seen = object_vectors(image, maps, self.mask_threshold, self.divide_by)
-        return (seen if self.on_features else object_vectors(cells, maps, self.mask_threshold, self.divide_by)), seen
+        maps = self.odds(*self.project(image, ops.max_pool(audio))).sigmoid()
+        return object_vectors(image, maps, self.mask_threshold, self.divide_by)
 
     def survey(self, batches: Iterable[Batch]) -> None:
-        """Cluster all clips' object vectors, and take each cluster's mean of their features into the dictionary."""
+        """Cluster all clips' object vectors, and take each cluster's mean of them into the dictionary."""
         ids: list[str] = []
-        clustered, seen = [], []
+        seen = []
         for batch in batches:
-            vectors, features = self._objects(batch)
-            clustered.append(vectors.cpu())
-            seen.append(features.cpu())
+            seen.append(self.vectors(batch).cpu())
             ids += batch.clip_ids
-        labels = self.find_clusters(ids, torch.cat(clustered))
-        self.dictionary.copy_(cluster_means(torch.cat(seen), labels, self.dictionary))
+        vectors = torch.cat(seen)
+        labels = self.find_clusters(ids, vectors)
+        self.dictionary.copy_(cluster_means(vectors, labels, self.centres))
         agree(self.dictionary)
         for head in (self.image_classes, self.sound_classes):
             head.restart()

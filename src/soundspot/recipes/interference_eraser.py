@@ -25,8 +25,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from soundspot.recipes import datasets
-from soundspot.recipes.dsol import CLASSES, FIRST, SOLO, on_instruments
-from soundspot.train.recipe import DataSpec, Option, Recipe
+from soundspot.recipes.dsol import SOLO, on_instruments
+from soundspot.train.recipe import DataSpec, Recipe
 
 WILD = DataSpec("folder", split="train-wild")
 """All kinds: scenes in which nothing in view sounds, too."""
@@ -61,8 +61,7 @@ def music_referrer() -> Recipe:
 
 def instruments_prototypes() -> Recipe:
     """Solos of `soundspot samples instruments`, stage one; features are kept. No published score."""
-    options: dict[str, Option] = {"stage": "prototypes", "first_epochs": 2 * FIRST, "class_epochs": CLASSES}
-    return replace(on_instruments(BASE, "instruments_prototypes", **options), epochs=2 * FIRST + 3 * (1 + CLASSES))
+    return replace(on_instruments(BASE, "instruments_prototypes", stage="prototypes", first_epochs=8), epochs=20)
 
 
 def instruments_identifier() -> Recipe:
