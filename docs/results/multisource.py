@@ -22,15 +22,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from study import TestScenes, percent, table
+from study import TestScenes, numbers, percent, table, write
 
 from soundspot import weights
 from soundspot.benchmarks import PROTOCOLS, prior, score
-from soundspot.benchmarks.result import Result
 from soundspot.data.features import KeptFeatures
 from soundspot.data.folder import read_folder
 from soundspot.data.loader import batches
-from soundspot.media.files import written_aside
 from soundspot.methods.base import Method
 from soundspot.metrics.recognition import multi_map, multi_precision, multi_recall, nmi
 from soundspot.recipes.datasets import PASTE_OPTIONS
@@ -274,16 +272,6 @@ def cells(runs: Sequence[Mapping[str, Mapping[str, float]]]) -> list[str]:
         for part, keys in SHOWN.items()
         for key in keys
     ]
-
-
-def numbers(result: Result) -> dict[str, float]:
-    return {key: value.value for key, value in result.summary.items() if "/" not in key}
-
-
-def write(path: Path, row: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_aside(path) as aside:
-        aside.write_text(json.dumps(row, indent=1))
 
 
 def main() -> None:

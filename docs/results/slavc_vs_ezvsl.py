@@ -21,12 +21,11 @@ from typing import Any
 
 import torch
 from PIL import Image, ImageDraw
-from study import TestScenes, percent, table
+from study import TestScenes, percent, table, write
 
 from soundspot import weights
 from soundspot.data.features import KeptFeatures
 from soundspot.data.folder import read_folder
-from soundspot.media.files import written_aside
 from soundspot.methods.base import Method
 from soundspot.predictions import Predictions
 from soundspot.recipes import recipe
@@ -125,9 +124,7 @@ class Study:
             made = self.scenes.predictions(method)
             row["scores"] = {protocol: scores_of(self.scenes, made, protocol) for protocol in ("strict", "slavc")}
             row |= {"epochs": self.epochs, "missing": self.scenes.missing, "seconds": round(perf_counter() - start, 1)}
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with written_aside(path) as aside:
-                aside.write_text(json.dumps(row, indent=1))
+            write(path, row)
         read: Row = json.loads(path.read_text())
         if read["epochs"] != self.epochs:
             raise SystemExit(f"expected {path} after {self.epochs} epochs, got {read['epochs']}; choose another OUT")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from soundspot.benchmarks import score
 from soundspot.benchmarks.result import Result
 from soundspot.data.features import KeptStack
 from soundspot.data.loader import batches
+from soundspot.media.files import written_aside
 from soundspot.media.image import read_image
 from soundspot.methods.base import Method
 from soundspot.methods.towers import TwoTowers
@@ -82,6 +84,18 @@ class TestScenes:
     def score(self, predictions: Predictions, protocol: str = "strict", *, name: str = "") -> Result:
         """Without intervals: the spread over seeds is what tables show."""
         return score(predictions, self.targets, protocol, name=name, intervals=False, beside=False)
+
+
+def numbers(result: Result) -> dict[str, float]:
+    """Of a result's summary, the values alone."""
+    return {key: value.value for key, value in result.summary.items()}
+
+
+def write(path: Path, row: Mapping[str, Any]) -> None:
+    """As JSON, whole or not at all: what is there is not made again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_aside(path) as aside:
+        aside.write_text(json.dumps(row, indent=1))
 
 
 def percent(values: Sequence[float]) -> str:

@@ -49,6 +49,11 @@ def similarity(cells: Tensor, sounds: Tensor) -> Tensor:
         return torch.einsum("bchw,mc->bmhw", cells.float(), sounds.float())
 
 
+def products(vectors: Tensor, others: Tensor) -> Tensor:
+    """(B, C), (M, C) -> (B, M), each against each, in float32 under autocast too: cosines where all are unit."""
+    return similarity(vectors[..., None, None], others).flatten(1)
+
+
 def own_similarity(cells: Tensor, sounds: Tensor) -> Tensor:
     """(B, C, h, w), (B, C) -> (B, h, w), every picture against its own sound."""
     with torch.autocast(cells.device.type, enabled=False):

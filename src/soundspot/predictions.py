@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,16 @@ class Predictions:
         if not low < high:
             raise UserError(f"predictions: expected score_low < score_high in the provenance, got {low} and {high}")
         return low, high
+
+    @property
+    def tells_classes(self) -> bool:
+        """Whether its maps are (K, h, w)."""
+        return any(scores.ndim == 3 for scores in self.maps.values())
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of its K maps, `classes` in the provenance as a JSON list; none where it names none."""
+        return tuple(map(str, json.loads(self.provenance.get("classes", "[]"))))
 
     def save(self, path: Path) -> None:
         """Write one file at `path`, whole or not at all."""

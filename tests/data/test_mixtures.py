@@ -20,9 +20,9 @@ from soundspot.data.mixtures import (
     make,
     mix,
     mixture,
-    rms_db,
     sweep,
 )
+from soundspot.media.sound import rms_db
 from soundspot.types import UserError
 
 LABELS = ("bell", "drum", "flute", "gong", "horn")

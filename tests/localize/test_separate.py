@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from make_media import make_film, tone
 from soundspot import weights
 from soundspot.localize import separate as separation
+from soundspot.localize.draw_classes import Palette
 from soundspot.localize.seen_square import box_of, cells_of, from_square, into_square, square_of
 from soundspot.localize.separate import run, separate
-from soundspot.localize.separate_picture import BAR_HEIGHT, WAVE_HEIGHT, WIDTH, Strip, colour_of, draw_regions
+from soundspot.localize.separate_picture import BAR_HEIGHT, WAVE_HEIGHT, WIDTH, Strip, draw_regions
 from soundspot.localize.source import open_source
 from soundspot.media.image import read_image, write_image
 from soundspot.media.sound import read_waveform, write_wav
@@ -265,7 +266,7 @@ def test_the_picture_shows_boxes_numbers_and_waves() -> None:
     height = sheet.shape[0] - BAR_HEIGHT - 3 * (BAR_HEIGHT + WAVE_HEIGHT)
     assert (height, sheet.shape[1]) == (600, WIDTH)
     tags = [tuple(sheet[round(y * height) + 4, round(x * WIDTH) + 4]) for x, y in ((0.1, 0.1), (0.6, 0.2))]
-    assert tags == [colour_of(1), colour_of(2)]
+    assert tags == [Palette()[0], Palette()[1]]
     filled = []
     for number in range(3):
         top = height + BAR_HEIGHT + number * (BAR_HEIGHT + WAVE_HEIGHT) + BAR_HEIGHT

@@ -90,7 +90,7 @@ def _beside(predictions: Predictions, counted: Counted, protocol: Protocol, thre
 
 def _one_map_each(predictions: Predictions) -> Predictions:
     """Without maps by class, which only the class-aware form can measure."""
-    if any(scores.ndim == 3 for scores in predictions.maps.values()):
+    if predictions.tells_classes:
         return Predictions({}, predictions.missing, predictions.provenance)
     return predictions
 

@@ -57,7 +57,8 @@ def predict(
 ) -> None:
     """Write a method's raw maps for a benchmark's clips; the first clips that can't be read are told on stderr."""
     from soundspot.predict import predict as run
-    from soundspot.predict import replace_sounds, whole_already
+    from soundspot.predict import replace_sounds
+    from soundspot.predictions import unfinished
     from soundspot.weights import find_weights, load
 
     if resume and overwrite:
@@ -83,9 +84,10 @@ def predict(
         asked |= {"sounds": "of another class"} if wrong_sound else {}
     must_hold_media(benchmark, clips, root)
     method = load(find_weights(weights), device=device, options=options_of(settings or []))
-    if resume and whole_already(out, method, clips, asked):
-        print(f"{out}: nothing to resume: all clips are there", file=sys.stderr)
+    is_whole = out.is_file() and not unfinished(out)
     made = run(method, clips, batch_size=batch_size, device=device, path=out, resume=resume, asked=asked)
+    if resume and is_whole:
+        print(f"{out}: nothing to resume: all clips are there", file=sys.stderr)
     if not made.maps:
         out.unlink()
     must_hold_any(benchmark, len(made.maps), made.missing)

@@ -90,12 +90,6 @@ class Mixture:
         return "offscreen" if self.labels else "noise"
 
 
-def rms_db(samples: Samples) -> float:
-    """Root mean square of (..., N) samples in dB of full scale; minus infinity for silence."""
-    power = float(np.mean(np.square(samples, dtype=np.float64)))
-    return 10 * float(np.log10(power)) if power else float("-inf")
-
-
 def mix(waveforms: Sequence[Samples], ratios_db: Sequence[float], *, level_db: float = LEVEL_DB) -> Samples:
     """n waveforms (N,), each one's ratio in dB -> (n, N): as loud as each is in the mixture, which is their sum.
 

@@ -20,6 +20,7 @@ from soundspot.localize.regions import boxes_of
 from soundspot.localize.source import SoundWindows, Source, open_source
 from soundspot.localize.timeline import SILENCE_DBFS, Calibration, Moment, Timeline, Verdict
 from soundspot.media.audio import stereo_balance
+from soundspot.media.sound import rms_db
 from soundspot.methods.base import Method
 from soundspot.predict import provenance
 from soundspot.types import Batch, Clip, UserError
@@ -142,7 +143,7 @@ class Localizer:
         return sound[:, num_samples // 2 - half : num_samples // 2 + half]
 
     def _moment(self, time: float, scores: npt.NDArray, tags: npt.NDArray, middle: npt.NDArray[np.float32]) -> Moment:
-        level_dbfs = _level_dbfs(middle)
+        level_dbfs = rms_db(middle.mean(axis=0, dtype=np.float64))
         confidence = float(scores.max())
         heat, probability, verdict = _relative(scores), None, None
         if self.calibration is not None:
@@ -172,7 +173,7 @@ class Localizer:
         seen: npt.NDArray[np.float32],
         middle: npt.NDArray[np.float32],
     ) -> Moment:
-        level_dbfs = _level_dbfs(middle)
+        level_dbfs = rms_db(middle.mean(axis=0, dtype=np.float64))
         is_silent = level_dbfs < SILENCE_DBFS
         heard = np.zeros_like(heard) if is_silent else heard  # nothing sounds, whatever the method made of it
         classes = judge(self.method.class_names, maps, heard, seen, self.thresholds)
@@ -204,12 +205,6 @@ def _relative(scores: npt.NDArray) -> npt.NDArray[np.float32]:
     """Scores stretched to 0..1: all that can be shown of a method without calibration."""
     low, high = float(scores.min()), float(scores.max())
     return ((scores - low) / max(high - low, 1e-12)).astype(np.float32)
-
-
-def _level_dbfs(sound: npt.NDArray[np.float32]) -> float:
-    """Loudness (root mean square) of (C, N) mixed to mono, in decibels below full scale; -inf for digital silence."""
-    power = float(np.mean(sound.mean(axis=0, dtype=np.float64) ** 2)) if sound.size else 0.0
-    return 10 * math.log10(power) if power > 0 else -math.inf
 
 
 def _chunks(items: Iterable, size: int) -> Iterator[list]:

@@ -21,7 +21,7 @@ from soundspot.localize.separate_picture import Strip, draw_regions
 from soundspot.localize.source import PICTURE_SUFFIXES, Source, open_source
 from soundspot.media.files import written_aside
 from soundspot.media.image import write_image
-from soundspot.media.sound import read_waveform, write_wav
+from soundspot.media.sound import read_waveform, rms_db, write_wav
 from soundspot.media.video import iter_frames, picture_seconds
 from soundspot.methods import method_name
 from soundspot.methods.base import Method
@@ -322,6 +322,6 @@ def _say(box: Box) -> str:
 
 
 def _level_dbfs(samples: Samples) -> float | None:
-    """Loudness (root mean square) in decibels below full scale; None for digital silence."""
-    power = float(np.mean(np.square(samples, dtype=np.float64))) if samples.size else 0.0
-    return round(10 * math.log10(power), 1) if power > 0 else None
+    """Of JSON: None for digital silence."""
+    level = rms_db(samples)
+    return round(level, 1) if math.isfinite(level) else None

@@ -8,19 +8,14 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from soundspot.localize.draw import PANEL_BACKGROUND, overlay
+from soundspot.localize import draw
+from soundspot.localize.draw import PANEL_BACKGROUND, Colour, overlay
+from soundspot.localize.draw_classes import SILENT, Palette
 from soundspot.types import Box
 
 Pixels = npt.NDArray[np.uint8]
-Colour = tuple[int, int, int]
-
-COLOURS: tuple[Colour, ...] = (
-    (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167),
-)  # fmt: skip
-"""Of regions by number; they can be told apart with every kind of colour vision."""
-WHOLE_SOUND: Colour = (170, 170, 170)
 WIDTH = 900
 HIGHEST = 600
 """Pixels of the picture; what is taller is made narrower."""
@@ -50,22 +45,18 @@ def draw_regions(
     shown = _heated(_fitted(picture), heat, square)
     sheet = Image.fromarray(shown)
     boxes = [strip.box for strip in strips if strip.box is not None]
+    palette = Palette(range(len(boxes)))
     for number, box in reversed(list(enumerate(boxes, start=1))):  # the first lies on top
-        _box(ImageDraw.Draw(sheet), box, sheet.size, str(number), colour_of(number))
+        _box(ImageDraw.Draw(sheet), box, sheet.size, str(number), palette[number - 1])
     loudest = max((float(np.abs(strip.samples).max(initial=0.0)) for strip in strips), default=0.0)
     parts = [_on_sheet(np.asarray(sheet)), _bar(title, PANEL_BACKGROUND)]
     number = 0
     for strip in strips:
         number += strip.box is not None
-        colour = WHOLE_SOUND if strip.box is None else colour_of(number)
+        colour = SILENT if strip.box is None else palette[number - 1]
         parts.append(_bar(strip.text if strip.box is None else f"{number}   {strip.text}", colour))
         parts.append(_wave(strip.samples, loudest, colour))
     return np.concatenate(parts)
-
-
-def colour_of(number: int) -> Colour:
-    """Of a region's number, from 1; they come again after the last."""
-    return COLOURS[(number - 1) % len(COLOURS)]
 
 
 def _fitted(picture: Pixels) -> Pixels:
@@ -101,7 +92,7 @@ def _box(pen: ImageDraw.ImageDraw, box: Box, size: tuple[int, int], number: str,
     right, bottom = round(box[2] * (width - 1)), round(box[3] * (height - 1))
     pen.rectangle((left, top, right, bottom), outline=(0, 0, 0), width=5)
     pen.rectangle((left + 1, top + 1, max(right - 1, left + 1), max(bottom - 1, top + 1)), outline=colour, width=3)
-    font = ImageFont.load_default(size=20)
+    font = draw.font(20)
     across = round(pen.textlength(number, font=font)) + 12
     pen.rectangle((left, top, left + across, top + 26), fill=colour)
     pen.text((left + across // 2, top + 13), number, fill=(0, 0, 0), font=font, anchor="mm")
@@ -112,10 +103,7 @@ def _bar(text: str, colour: Colour) -> Pixels:
     sheet = Image.new("RGB", (WIDTH, BAR_HEIGHT), PANEL_BACKGROUND)
     pen = ImageDraw.Draw(sheet)
     pen.rectangle((0, 2, 6, BAR_HEIGHT - 2), fill=colour)
-    font = ImageFont.load_default(size=16)
-    while len(text) > 1 and pen.textlength(text, font=font) > WIDTH - 24:
-        text = text[:-2] + "…"
-    pen.text((14, BAR_HEIGHT // 2), text, fill=(240, 240, 240), font=font, anchor="lm")
+    draw.write(pen, (14, BAR_HEIGHT // 2), text, WIDTH - 24, 16)
     return np.asarray(sheet)
 
 

@@ -102,6 +102,12 @@ def iter_waveform(
     return _chunks(path, sample_rate, chunk_seconds, layout)
 
 
+def rms_db(samples: Samples) -> float:
+    """Root mean square of (..., N) samples in dB of full scale; minus infinity for silence, and for none."""
+    power = float(np.mean(np.square(samples, dtype=np.float64))) if samples.size else 0.0
+    return 10 * math.log10(power) if power > 0 else -math.inf
+
+
 def write_wav(path: Path | str, samples: npt.NDArray[Any], sample_rate: int) -> None:
     """Write (C, N) or (N,) float samples as 16-bit PCM, aside and then moved; beyond full scale they are clipped."""
     path = Path(path)

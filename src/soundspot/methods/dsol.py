@@ -82,19 +82,9 @@ class DSOL(Clustered):
         kl: str = "elements",
         place_weight: float = 0.5,
         map_factor: float = 3.0,
-        output_stride: int = 16,
-        spectrogram: str = "logmel",
-        seconds: float = 1.0,
-        sample_rate: int = 16000,
         **rest: Any,
     ) -> None:
-        super().__init__(
-            output_stride=output_stride,
-            spectrogram=spectrogram,
-            seconds=seconds,
-            sample_rate=sample_rate,
-            **rest,
-        )
+        super().__init__(**rest)
         self.cocktail = find({"solo": False, "cocktail": True}, stage, "stage")
         if dim < 1:
             raise UserError(f"expected dim of at least 1, got {dim}; set it to 128, say")

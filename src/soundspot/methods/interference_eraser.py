@@ -48,11 +48,6 @@ def pooled(audio: Tensor) -> Tensor:
     return torch.cat([ops.max_pool(audio), ops.mean_pool(audio)], dim=1)
 
 
-def cosines(vectors: Tensor, centres: Tensor) -> Tensor:
-    """(B, C), (K, C) of any length -> (B, K)."""
-    return ops.similarity(ops.unit(vectors)[..., None, None], ops.unit(centres))[..., 0, 0]
-
-
 def shares(seen: Tensor, maps: Tensor, odds: Tensor, threshold: float, temperature: float) -> tuple[Tensor, Tensor]:
     """Class likeness (B, K, h, w), class maps (B, K, h, w), log-odds heard (B, K) -> log shares (B, K) twice.
 
@@ -105,19 +100,9 @@ class InterferenceEraser(Clustered):
         mix_share: float = 0.75,
         mix_spread_db: float = 10.0,
         mix_epochs: int = 10,
-        output_stride: int = 16,
-        spectrogram: str = "logmel",
-        seconds: float = 1.0,
-        sample_rate: int = 16000,
         **rest: Any,
     ) -> None:
-        super().__init__(
-            output_stride=output_stride,
-            spectrogram=spectrogram,
-            seconds=seconds,
-            sample_rate=sample_rate,
-            **rest,
-        )
+        super().__init__(**rest)
         self.stage = find({name: name for name in self.stages}, stage, "stage")
         self.by_steps = find(IDENTIFIERS, identifier, "identifier")
         self.pool = find(POOLS, pool, "pool")
@@ -136,11 +121,11 @@ class InterferenceEraser(Clustered):
         self.curriculum = Curriculum(Level(mix_share, mix_most), mix_epochs if curriculum else 0)
         self.level = self.curriculum.at(0)
         if self.stage == "identifier":
-            self._ask_for_waveforms(sample_rate)
+            self._ask_for_waveforms()
         self._build(dim, scale)
 
-    def _ask_for_waveforms(self, sample_rate: int) -> None:
-        if not sample_rate:
+    def _ask_for_waveforms(self) -> None:
+        if not self.inputs.sample_rate:
             raise UserError("expected one sample_rate for sounds that are mixed, got 0; set it to 16000, say")
         self.inputs = replace(self.inputs, waveform=True)
         self.needs = frozenset({"waveform"})
@@ -334,7 +319,7 @@ class InterferenceEraser(Clustered):
         labels = self.pseudo_labels(batch)
         vectors = {"seen": (self.objects(cells, sounds), self.centres), "heard": (sounds, self.sound_centres)}
         return {
-            name: F.cross_entropy(cosines(some, centres) / self.temperature, labels)
+            name: F.cross_entropy(ops.products(ops.unit(some), ops.unit(centres)) / self.temperature, labels)
             for name, (some, centres) in vectors.items()
         }
 

@@ -172,7 +172,7 @@ class Clustered(TwoTowers):
     `classes` are the names, see labels.class_names; "" takes those of the clips that `tune` sees. There may be more
     `clusters` than classes. `output`: a map a class, or one map for all ("one"). The first `first_epochs` learn to
     localize; from then on clusters are found anew every 1 + `class_epochs` epochs, of which the first `class_epochs`
-    learn the clusters and the last one to localize.
+    learn the clusters and the last one to localize. What is seen and heard is as in DSOL's music code, unless told.
     """
 
     score_range = (0.0, 1.0)
@@ -188,9 +188,15 @@ class Clustered(TwoTowers):
         first_epochs: int = 2,
         class_epochs: int = 3,
         head_rate: float = 10.0,
+        output_stride: int = 16,
+        spectrogram: str = "logmel",
+        seconds: float = 1.0,
+        sample_rate: int = 16000,
         **towers: Any,
     ) -> None:
-        super().__init__(**towers)
+        super().__init__(
+            output_stride=output_stride, spectrogram=spectrogram, seconds=seconds, sample_rate=sample_rate, **towers
+        )
         if clusters < 2 or first_epochs < 0 or class_epochs < 1:
             raise UserError(
                 "expected clusters of 2 or more, first_epochs of 0 or more and class_epochs of 1 or more, got"

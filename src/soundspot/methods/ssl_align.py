@@ -50,11 +50,6 @@ def pair_losses(logits: Tensor, first: int = 0) -> Tensor:
     return losses.unflatten(0, logits.shape[:3]).mean(dim=-1)
 
 
-def cosines(vectors: Tensor, others: Tensor) -> Tensor:
-    """Unit vectors (B, C), (M, C) -> (B, M), in float32 under autocast too."""
-    return ops.similarity(vectors[..., None, None], others).flatten(1)
-
-
 class SSLAlign(TwoTowers):
     """LVS's towers and map; every pair of views is contrasted by s_L, over places, and by s_A, of projected wholes.
 
@@ -182,7 +177,7 @@ class SSLAlign(TwoTowers):
         found = {"localize": by_pair(ops.pooled_similarity(cells, heard, self.over_places), views)}
         if self.projects:
             image, audio = self.project(places, sounds)
-            found["align"] = by_pair(cosines(self._rows(image, views[0]), _gathered(audio, views[1])), views)
+            found["align"] = by_pair(ops.products(self._rows(image, views[0]), _gathered(audio, views[1])), views)
             if self.intra:
                 found |= {
                     f"intra_{name}": self._within(vectors, count)
@@ -205,7 +200,7 @@ class SSLAlign(TwoTowers):
         """Projected (V * B, P) -> (1, V - 1, B, M): the own view against each further one of the same modality."""
         size = len(vectors) // views
         own, further = self._rows(vectors[:size], 1), _gathered(vectors[size:], views - 1)
-        return by_pair(cosines(own, further), (1, views - 1))
+        return by_pair(ops.products(own, further), (1, views - 1))
 
     def _rows(self, x: Tensor, views: int) -> Tensor:
         return _gathered(x, views) if self.symmetric else x

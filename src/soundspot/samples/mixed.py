@@ -15,8 +15,10 @@ from PIL import Image
 
 from soundspot.data.arrangements import ARRANGEMENTS, Bools, Seen, Single, View, box_of
 from soundspot.data.folder import read_folder, read_rows
-from soundspot.data.mixtures import Mixture, Wanted, draw, make, rms_db, sweep
+from soundspot.data.mixtures import Mixture, Wanted, draw, make, sweep
 from soundspot.lookup import find
+from soundspot.media.image import read_mask
+from soundspot.media.sound import rms_db
 from soundspot.samples.layout import SetWriter
 from soundspot.samples.scene import GRID, size_bin
 from soundspot.samples.sound import SAMPLE_RATE, SECONDS, write_wav
@@ -162,8 +164,7 @@ def _sounding(clip: Clip, target: Target) -> list[Seen]:
 def _mask_of(target: Target) -> Bools | None:
     if not isinstance(target.mask, Path):
         return target.mask
-    with Image.open(target.mask) as picture:
-        return np.asarray(picture.convert("L")) > 127
+    return read_mask(target.mask)
 
 
 def _inside(box: Sequence[float], shape: tuple[int, ...]) -> Bools:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,14 +37,9 @@ def by_class(
     }
     reached["class_auc"] = auc_shares(np.nan_to_num(overlaps))
     summary = {key: mean_value(values, ~np.isnan(overlaps), bootstrap) for key, values in reached.items()}
-    if np.isnan(silent).all() and not tells_classes(predictions):
+    if np.isnan(silent).all() and not predictions.tells_classes:
         return summary
     return summary | {"nsa": mean_value(silent, ~np.isnan(silent), bootstrap)}
-
-
-def tells_classes(predictions: Predictions) -> bool:
-    """Whether its maps are (K, h, w)."""
-    return any(scores.ndim == 3 for scores in predictions.maps.values())
 
 
 def class_values(
@@ -107,15 +101,16 @@ def _cells_by_class(target: Target, protocol: Protocol) -> npt.NDArray[np.bool_]
 
 def _names(
     predictions: Predictions, targets: Sequence[Target], rows: Sequence[int], classed: Sequence[int]
-) -> list[str]:
+) -> tuple[str, ...]:
     if len(classed) < len(rows):
         lone = next(targets[row].clip_id for row in rows if row not in set(classed))
         raise UserError(f"expected maps (K, h, w) of every clip, got one map for {lone}; predict all with one method")
-    text = predictions.provenance.get("classes")
+    names = predictions.class_names
     counts = {len(predictions.maps[targets[row].clip_id]) for row in classed}
-    if text is None or counts != {len(json.loads(text))}:
+    if counts != {len(names)}:
         raise UserError(
-            f"expected the names of {sorted(counts)} classes in the predictions' provenance, got {text};"
+            f"expected the names of {sorted(counts)} classes in the predictions' provenance, got"
+            f" {predictions.provenance.get('classes')};"
             ' add "classes", a JSON list of names'
         )
-    return [str(name) for name in json.loads(text)]
+    return names

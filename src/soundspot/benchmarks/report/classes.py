@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 import numpy.typing as npt
 
-from soundspot.benchmarks.forms.classes import tells_classes
 from soundspot.benchmarks.report.evidence import Evidence, Section
 from soundspot.benchmarks.report.svg import Line, histogram, line_chart
 from soundspot.benchmarks.result import Result
 from soundspot.localize.classes import Layer
 from soundspot.localize.draw_classes import Palette
 from soundspot.metrics.overlap import AUC_THRESHOLDS
-from soundspot.predictions import Predictions
 
 MOST_SHOWN = 6
 """Classes in one picture."""
@@ -53,11 +50,11 @@ class Key:
     @classmethod
     def of(cls, evidence: Evidence) -> Key | None:
         """Of all classes of truths and methods; None where no method tells classes apart."""
-        classed = [each for each in evidence.predictions.values() if tells_classes(each)]
+        classed = [each for each in evidence.predictions.values() if each.tells_classes]
         if not classed:
             return None
         truths = sorted({label for target in evidence.targets for label in target.box_labels})
-        others = [name for predictions in classed for name in classes_of(predictions)]
+        others = [name for predictions in classed for name in predictions.class_names]
         return cls(list(dict.fromkeys([*truths, *others])))
 
     def layers(self, maps: npt.NDArray[np.float32], classes: Sequence[str]) -> list[Layer]:
@@ -77,11 +74,6 @@ class Key:
             f'<span class="key"><i style="background:rgb{self.palette[self.numbers[name]]}"></i>{escape(name)}</span> '
             for name in names
         )
-
-
-def classes_of(predictions: Predictions) -> list[str]:
-    """The names of its K maps."""
-    return [str(name) for name in json.loads(predictions.provenance["classes"])]
 
 
 def class_curves(evidence: Evidence) -> Section | None:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from soundspot.benchmarks.forms.classes import tells_classes
 from soundspot.benchmarks.grid import Chunk, Truth, in_chunks, scores_of
 from soundspot.benchmarks.report.classes import is_classed, remark
 from soundspot.benchmarks.report.evidence import Evidence, Section
@@ -43,7 +42,7 @@ def from_records(results: Sequence[Result]) -> Section | None:
 
 def from_maps(evidence: Evidence) -> Section | None:
     """What needs the maps: success over claimed area by size, and where truth and heat lie."""
-    single = {name: predictions for name, predictions in evidence.predictions.items() if not tells_classes(predictions)}
+    single = {name: predictions for name, predictions in evidence.predictions.items() if not predictions.tells_classes}
     classed = [name for name in evidence.predictions if name not in single]
     if not single:
         return Section("Areas and places", remark(classed)) if classed else None

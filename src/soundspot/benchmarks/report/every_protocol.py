@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from soundspot.benchmarks.forms.classes import tells_classes
 from soundspot.benchmarks.protocols import PROTOCOLS, Protocol
 from soundspot.benchmarks.report.classes import left_out, remark
 from soundspot.benchmarks.report.evidence import Evidence, Section
@@ -27,7 +26,7 @@ def every_protocol(evidence: Evidence) -> Section | None:
     So is a method that tells classes apart, with a word on it.
     """
     lines = []
-    classed = [name for name, predictions in evidence.predictions.items() if tells_classes(predictions)]
+    classed = [name for name, predictions in evidence.predictions.items() if predictions.tells_classes]
     for name, predictions in evidence.predictions.items():
         if name in classed:
             continue

@@ -8,7 +8,7 @@ from html import escape
 
 import numpy as np
 
-from soundspot.benchmarks.report.classes import Key, classes_of, is_classed
+from soundspot.benchmarks.report.classes import Key, is_classed
 from soundspot.benchmarks.report.evidence import Evidence, Section
 from soundspot.benchmarks.report.pictures import Seen
 from soundspot.benchmarks.result import Record, Result
@@ -115,7 +115,7 @@ class Gallery:
         scores = predictions.maps.get(seen.clip.id)
         if scores is None or scores.ndim == 2 or self._key is None:
             return seen.picture(scores, self._key), ""
-        layers = self._key.layers(scores, classes_of(predictions))
+        layers = self._key.layers(scores, predictions.class_names)
         shown = self._key.html([layer.name for layer in layers])
         return seen.picture_of_classes(layers, self._key), f"{shown}<br>"
 
