@@ -24,7 +24,7 @@ VERBS = (
     "localize", "separate", "samples", "samples stamps", "samples paste", "samples film", "samples vpo",
     "samples negatives", "samples is3", "samples instruments", "samples mixtures", "weights", "weights fetch",
     "weights list", "train", "neighbours", "calibrate", "predict", "score", "report", "check", "extract",
-    "annotations", "annotations fetch", "annotations list", "convert", "fuse", "embed", "retrieve", "list",
+    "annotations", "annotations fetch", "annotations list", "convert", "fuse", "embed", "retrieve", "recognise", "list",
 )  # fmt: skip
 TINY = ("image_backbone=resnet10t", "audio_backbone=resnet10t", "image_size=64", "init_image=", "init_audio=")
 IMPORTS = """

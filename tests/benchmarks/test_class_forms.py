@@ -160,14 +160,19 @@ def test_both_kinds_of_maps_and_the_floor_stand_in_one_table(
     plain = score(made["one"], targets, "dsol_duet", intervals=False)
     assert classed.summary["class_ciou@0.5"].value == 1
     assert classed.summary["nsa"].count == 6
+    assert [row["class_ciou"] > 0.8 for row in classed.records] == [True] * 6
+    silent = [row["silent_share"] for row in classed.records]
+    assert np.mean(silent) == pytest.approx(classed.summary["nsa"].value)
+    assert plain.records[0]["class_ciou"] == 0.5
+    assert "silent_share" not in plain.records[0]
     assert "nsa" not in plain.summary
     # the whole picture is claimed each time, of which one class has half
     assert plain.summary["class_ciou@0.3"].value == 1
     assert plain.summary["class_auc"].value == pytest.approx(0.525)
     assert plain.summary["class_ciou@0.3"].count == 6
     for beside in (classed.beside, plain.beside):
-        assert "class_ciou@0.3" in beside["centre"]
-        assert "nsa" not in beside["centre"]
+        assert beside["gaussian"]["class_ciou@0.3"] > 0
+        assert "nsa" not in beside["gaussian"], "`centre` is above 0 nowhere, so that of its share nothing is claimed"
 
 
 @settings(max_examples=25, deadline=None)

@@ -148,6 +148,10 @@ class Namer(Method):
             waveform=True,
         )  # fmt: skip
         self.weight = nn.Parameter(torch.ones(()))
+        self.register_buffer("tuned", torch.zeros(()))
+
+    def tune(self, batches: Iterable[Batch]) -> None:
+        self.tuned += sum(len(batch) for batch in batches)
 
     def hear(self, batch: Batch) -> Tensor:
         power = torch.fft.rfft(batch.extra["waveform"]).abs() / RATE
@@ -171,6 +175,7 @@ def test_methods_of_classes_get_bounds_for_heard_and_seen(tmp_path: Path, monkey
     assert header["calibrated_on"] == "scenes/calibration, 6 of 6 clips"
     assert ClassThresholds.of(header) == fitted
     assert "calibration" not in header
+    assert weights.load(tmp_path / "out.safetensors").state_dict()["tuned"] == 6, "off-screen sounds name no class"
     assert Localizer.from_pretrained(tmp_path / "out.safetensors").thresholds == fitted
     make_scenes(root, ["offscreen"] * 3, split="train")
     with pytest.raises(UserError, match="expected visible scenes of the classes red, green, blue, got none"):

@@ -16,6 +16,8 @@ from soundspot.misread import why
 from soundspot.types import UserError
 
 Record = dict[str, str | float | bool | None]
+Columns = dict[str, npt.NDArray[np.float64]]
+"""(N,) a clip's value by name, NaN where there is nothing to measure."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from soundspot.benchmarks.grid import check_single
 from soundspot.benchmarks.measure import Measured, measure
 from soundspot.benchmarks.priors import prior
 from soundspot.benchmarks.protocols import PROTOCOLS, Protocol
-from soundspot.benchmarks.result import Record, Result, Value
+from soundspot.benchmarks.result import Columns, Record, Result, Value
 from soundspot.benchmarks.summary import Counted, count, summarise, units_of
 from soundspot.data.check import defects, leaks
 from soundspot.lookup import find
@@ -45,17 +45,20 @@ def score(
     """Score `predictions` on `targets`; the first of `thresholds` (the protocol's, if none) is also used by size.
 
     `without_truth` names clips that the benchmark lists but has no truth for: they count as listed. `beside` adds the
-    `floors`, priors that never hear, and the oracles. `train_ids` are training lists by name: how many test clips each
-    holds is recorded. UserError if no target has a prediction, ids repeat, a map isn't (h, w), or the protocol needs a
-    score range that the predictions don't state.
+    `floors`, priors that never hear (`gaussian` for `centre` where a share of a map's maximum is claimed), and the
+    oracles. `train_ids` are training lists by name: how many test clips each holds is recorded. UserError if no target
+    has a prediction, ids repeat, a map isn't (h, w), or the protocol needs a score range that the predictions don't
+    state.
     """
     rules = find(PROTOCOLS, protocol, "protocol") if isinstance(protocol, str) else protocol
     at = thresholds or rules.thresholds
     _check(predictions, targets, rules)
     bootstrap = Bootstrap(units_of(targets)) if intervals else None
     summary: dict[str, Value] = {}
+    columns: Columns = {}
     for form in rules.forms:
-        summary |= FORMS[form](predictions, targets, rules, bootstrap)
+        values, by_clip = FORMS[form](predictions, targets, rules, bootstrap)
+        summary, columns = summary | values, columns | by_clip
     others = _priors_beside(predictions, targets, rules, floors) if beside else {}
     single = _one_map_each(predictions)
     measured, *rest = measure([single, *others.values()], targets, rules, jobs=jobs, device=device)
@@ -67,7 +70,7 @@ def score(
         benchmark=benchmark,
         protocol=rules.name,
         summary=summary,
-        records=_records(predictions, measured, counted),
+        records=_records(predictions, measured, counted, columns),
         provenance={
             **_provenance(predictions, targets, rules, without_truth, intervals),
             "leaks": {
@@ -84,7 +87,7 @@ def score(
 def _beside(predictions: Predictions, counted: Counted, protocol: Protocol, thresholds: Sequence[float]) -> Known:
     values = summarise(counted, protocol, thresholds)
     for form in protocol.forms:
-        values |= FORMS[form](predictions, counted.targets, protocol, None)
+        values |= FORMS[form](predictions, counted.targets, protocol, None)[0]
     return {key: item.value for key, item in values.items()}
 
 
@@ -122,6 +125,8 @@ def _priors_beside(
     predictions: Predictions, targets: Sequence[Target], protocol: Protocol, floors: Sequence[str]
 ) -> dict[str, Predictions]:
     """The floors that never hear, the ceiling of the protocol, and that of the map's own grid."""
+    if protocol.area == "share_of_max":  # `centre` is above 0 nowhere, so that it would claim nothing
+        floors = ["gaussian" if name == "centre" else name for name in floors]
     others = {name: prior(name, targets, protocol) for name in (*floors, "oracle")}
     is_prior = predictions.provenance.get("method", "").startswith("prior:")
     shapes = set() if is_prior else {scores.shape[-2:] for scores in predictions.maps.values()}
@@ -132,7 +137,7 @@ def _priors_beside(
     return others
 
 
-def _records(predictions: Predictions, measured: Measured, counted: Counted) -> list[Record]:
+def _records(predictions: Predictions, measured: Measured, counted: Counted, columns: Columns) -> list[Record]:
     """A row a clip, as measured: a missing clip's values are None and `status` says why."""
     bins = size_bins(counted.area)
     return [
@@ -150,6 +155,7 @@ def _records(predictions: Predictions, measured: Measured, counted: Counted) -> 
             "size_bin": str(bins[row]) if target.kind == "visible" else None,
             "group": target.group,
             "unit": unit,
+            **{name: _number(values[row]) for name, values in columns.items()},
         }
         for row, (target, unit) in enumerate(zip(counted.targets, units_of(counted.targets), strict=True))
     ]

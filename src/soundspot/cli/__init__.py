@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from soundspot import __version__
-from soundspot.cli import data, media, results, retrieval, scoring, separation, training
+from soundspot.cli import data, media, recognition, results, retrieval, scoring, separation, training
 from soundspot.cli.samples import samples_app
 from soundspot.types import UserError
 
@@ -44,6 +44,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     scoring.fuse,
     retrieval.embed,
     retrieval.retrieve,
+    recognition.recognise,
 )
 """In the order of --help."""
 for verb in VERBS:

@@ -38,7 +38,9 @@ def calibrate(path: Path, root: Path, out: Path, *, split: str = "calibration", 
     """
     method = weights.load(path)
     pairs = read_folder(root, split=split)
-    method.tune(_labelled(pairs, method, batch_size))
+    # a class is named by what is in view and heard: an off-screen sound would lend its name to what is silent
+    tuned = [pair for pair in pairs if pair[1].kind == "visible"] if method.class_names else pairs
+    method.tune(_labelled(tuned, method, batch_size))
     header = {key: value for key, value in method.provenance.items() if key in KEPT}
     fitted, used = (_class_thresholds if method.class_names else _calibration)(method, pairs, batch_size)
     name = "class_thresholds" if method.class_names else "calibration"

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from soundspot.benchmarks.grid import Chunk, Truth, enlarged, in_chunks
 from soundspot.benchmarks.protocols import Protocol
-from soundspot.benchmarks.result import Value, mean_value
+from soundspot.benchmarks.result import Columns, Value, mean_value
 from soundspot.metrics import classes as metrics
 from soundspot.metrics.areas import claimed
 from soundspot.metrics.intervals import Bootstrap
@@ -21,25 +21,27 @@ from soundspot.types import Target, UserError
 
 def by_class(
     predictions: Predictions, targets: Sequence[Target], protocol: Protocol, bootstrap: Bootstrap | None
-) -> dict[str, Value]:
+) -> tuple[dict[str, Value], Columns]:
     """CIoU at .3 and .5 and AUC over images that have boxes; of maps by class also NSA, over those with a silent class.
 
     Maps by class are (K, h, w), softmax over classes; the predictions' provenance names the K `classes` as a JSON list.
     A map that tells no classes apart, (h, w), is taken for each class that sounds, so that such methods and the floors
-    stand in the same table; it has no NSA. Nothing where boxes have no classes. UserError where some maps are by class
-    and some are not, or classes are not named.
+    stand in the same table; it has no NSA. Of each clip: its mean overlap, its silent classes' share of silent pixels.
+    Nothing where boxes have no classes. UserError where some maps are by class and some are not, or classes are not
+    named.
     """
     overlaps, silent = class_values(predictions, targets, protocol)
     if np.isnan(overlaps).all() and np.isnan(silent).all():
-        return {}
+        return {}, {}
     reached: dict[str, np.ndarray] = {
         f"class_ciou@{threshold:g}": successes(overlaps, threshold) for threshold in (0.3, 0.5)
     }
     reached["class_auc"] = auc_shares(np.nan_to_num(overlaps))
     summary = {key: mean_value(values, ~np.isnan(overlaps), bootstrap) for key, values in reached.items()}
     if np.isnan(silent).all() and not predictions.tells_classes:
-        return summary
-    return summary | {"nsa": mean_value(silent, ~np.isnan(silent), bootstrap)}
+        return summary, {"class_ciou": overlaps}
+    summary["nsa"] = mean_value(silent, ~np.isnan(silent), bootstrap)
+    return summary, {"class_ciou": overlaps, "silent_share": silent}
 
 
 def class_values(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from soundspot.benchmarks.grid import Chunk, Truth, enlarged, in_chunks
 from soundspot.benchmarks.protocols import Protocol
-from soundspot.benchmarks.result import Value, mean_value
+from soundspot.benchmarks.result import Columns, Value, mean_value
 from soundspot.metrics import negatives
 from soundspot.metrics.intervals import Bootstrap
 from soundspot.predictions import Predictions
@@ -21,7 +21,7 @@ STEPS = 64
 
 def false_area(
     predictions: Predictions, targets: Sequence[Target], protocol: Protocol, bootstrap: Bootstrap | None
-) -> dict[str, Value]:
+) -> tuple[dict[str, Value], Columns]:
     """Mean share of the picture above the threshold by kind of negative, and how well the visible are placed at it.
 
     The threshold is the one that places the visible clips of the same set best (by mean overlap): what a method reaches
@@ -33,7 +33,7 @@ def false_area(
     counted |= protocol.missing == "zero"
     visible, absent = counted & (kinds == "visible"), counted & (kinds != "visible")
     if not visible.any() or not absent.any():
-        return {}
+        return {}, {}
     thresholds = _thresholds(predictions, [target.clip_id for target in targets if target.clip_id in predictions.maps])
     curves = _curves(predictions, targets, protocol, thresholds)
     best = negatives.best_threshold(curves[visible], thresholds)
@@ -47,7 +47,7 @@ def false_area(
     areas = {kind: summary[f"false_area/{kind}"].value for kind in kinds[absent]}
     placed = summary["mean_iou@threshold"].value
     summary["f_placed_quiet"] = Value(negatives.combined(placed, areas)["all"], count=int(counted.sum()))
-    return summary
+    return summary, {}
 
 
 def _thresholds(predictions: Predictions, ids: Sequence[str]) -> npt.NDArray[np.float64]:

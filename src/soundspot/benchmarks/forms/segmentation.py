@@ -11,7 +11,7 @@ import numpy as np
 from soundspot.benchmarks.grid import Chunk, Truth, in_chunks, scores_of
 from soundspot.benchmarks.measure import adaptive
 from soundspot.benchmarks.protocols import Protocol
-from soundspot.benchmarks.result import Value
+from soundspot.benchmarks.result import Columns, Value
 from soundspot.metrics import segmentation as metrics
 from soundspot.metrics.areas import claimed
 from soundspot.metrics.intervals import Bootstrap
@@ -24,14 +24,14 @@ FORMS = ("", "_adaptive")
 
 def segmentation(
     predictions: Predictions, targets: Sequence[Target], protocol: Protocol, bootstrap: Bootstrap | None
-) -> dict[str, Value]:
+) -> tuple[dict[str, Value], Columns]:
     """By the protocol's area and by the true one; frames with an empty mask count, as in AVSBench.
 
     A frame without a map has claimed nothing of what is there and all of what is not. Nothing without masks.
     """
     rows = [row for row, target in enumerate(targets) if target.mask is not None]
     if not rows:
-        return {}
+        return {}, {}
     framed = [targets[row] for row in rows]
     counts = _counts(predictions, framed, protocol)
     films = [target.video or target.clip_id for target in framed]
@@ -50,7 +50,7 @@ def segmentation(
         }
         summary[f"miou{suffix}"] = Value(metrics.miou(own, films), low, high, len(rows))
         summary |= {name: Value(value, count=len(rows)) for name, value in scored.items()}
-    return summary
+    return summary, {}
 
 
 def _counts(predictions: Predictions, targets: Sequence[Target], protocol: Protocol) -> dict[str, FrameCounts]:
