@@ -88,7 +88,7 @@ def test_nothing_to_measure_is_no_number() -> None:
 
 def test_refusals(clips: list[Clip]) -> None:
     method = knowing(clips, *[(0.0, 0.0, 0.0)] * 4)
-    with pytest.raises(UserError, match="unknown label among the method's classes: 'dogs'.*did you mean 'dog'"):
+    with pytest.raises(UserError, match=r"unknown label among the method's classes: 'dogs'.*did you mean 'dog'"):
         recognise(method, [replace(clips[0], labels=("dogs",))], progress=False)
     method.tag_names = ()  # type: ignore[assignment]
     with pytest.raises(UserError, match="expected a method that names what it hears"):

@@ -60,8 +60,8 @@ def recognise(
     heard = run(method, clips, batch_size=batch_size, device=device)
     must_hold_any(benchmark, len(clips) - len(heard.missing), heard.missing)
     tell_missing(heard.missing)
-    values = {**heard.values(claimed), "missing": len(heard.missing), "without_truth": len(without_truth)}
-    values = {key: None if math.isnan(value) else value for key, value in values.items()}
+    counts = {"missing": len(heard.missing), "without_truth": len(without_truth)}
+    values = {key: None if math.isnan(value) else value for key, value in {**heard.values(claimed), **counts}.items()}
     if out is not None:
         rows = {
             clip.id: {"labels": clip.labels, "heard": dict(zip(heard.names, row.tolist(), strict=True))}
