@@ -24,7 +24,7 @@ from soundspot.localize.classes import ClassMoment, ClassThresholds, Layer, blen
 from soundspot.localize.draw_classes import COLOURS, SILENT, Palette, legend, overlay, palette_of
 from soundspot.localize.film import write_overlay
 from soundspot.localize.localizer import Localizer
-from soundspot.localize.run import Localized, run
+from soundspot.localize.run import Localized, Wanted, run
 from soundspot.localize.source import open_source
 from soundspot.localize.timeline import Timeline
 from soundspot.media.audio import write_wav
@@ -248,7 +248,7 @@ def test_the_whole_job_with_weights_that_state_thresholds(
     monkeypatch.setitem(METHODS, "colourful", "test_class_films:Colourful")
     stated = {"class_thresholds": json.dumps({"heard": 0.999, "seen": 0.3})}
     path = weights.save(Colourful(), tmp_path / "c.safetensors", stated)
-    done = run(film, None, tmp_path / "out", weights=str(path), with_film=False)
+    done = run(film, None, tmp_path / "out", Wanted(str(path), with_film=False))
     assert {each["verdict"] for each in done.facts()["classes"]} == {"silent"}, "nothing is heard so surely"
     with Image.open(tmp_path / "out" / "summary.png") as picture:
         assert picture.width == 2 * 426 - 6, "it is off screen, then silent"

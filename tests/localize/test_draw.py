@@ -84,7 +84,7 @@ def test_a_moment_in_words(given: Moment, said: str) -> None:
 
 def test_the_strip_shows_verdicts_loudness_and_certainty_over_time() -> None:
     moments = (moment(0.0), moment(1.0, "off-screen", 0.2), moment(2.0, "silent", 0.0))
-    panel = draw.strip(Timeline("f", moments, 1.0), [1.0] * 30 + [0.2] * 30, 60, 48, 3.0)
+    panel = draw.strip(Timeline("f", moments, 1.0, wave=(1.0,) * 30 + (0.2,) * 30), 60, 48, 3.0)
     assert panel.shape == (48, 60, 3)
     verdicts: dict[int, Verdict] = {5: "on-screen", 25: "off-screen", 55: "silent"}
     for x, verdict in verdicts.items():
@@ -98,7 +98,7 @@ def test_the_strip_shows_verdicts_loudness_and_certainty_over_time() -> None:
 
 
 def test_a_strip_without_calibration_or_sound_has_no_line() -> None:
-    panel = draw.strip(Timeline("f", (moment(verdict=None, probability=None),), 1.0), [], 60, 48, 1.0)
+    panel = draw.strip(Timeline("f", (moment(verdict=None, probability=None),), 1.0), 60, 48, 1.0)
     assert not (panel == 255).all(axis=2).any()
 
 

@@ -18,7 +18,7 @@ from make_media import make_film, tone
 from soundspot import weights
 from soundspot.localize.film import write_overlay, write_summary
 from soundspot.localize.localizer import Localizer
-from soundspot.localize.run import Localized, run
+from soundspot.localize.run import Localized, Wanted, run
 from soundspot.localize.source import open_source
 from soundspot.localize.timeline import Calibration, Timeline
 from soundspot.media.audio import write_wav
@@ -218,7 +218,7 @@ def test_the_whole_job_writes_film_timeline_and_picture(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(METHODS, "bright", "test_localizer:Bright")
-    done = run(film, None, tmp_path / "new" / "out", weights=str(save_bright(tmp_path)))
+    done = run(film, None, tmp_path / "new" / "out", Wanted(str(save_bright(tmp_path))))
     assert {name: path.name for name, path in done.files.items()} == {
         "timeline": "timeline.jsonl", "picture": "summary.png", "film": "overlay.mp4",
     }  # fmt: skip
@@ -236,11 +236,11 @@ def test_the_whole_job_writes_film_timeline_and_picture(
     assert "visible 100%" in lines[0]
     assert "Low" in lines[0]
     assert "left" in lines[0]
-    bare = run(film, None, tmp_path / "bare", weights=str(tmp_path / "bright.safetensors"), with_film=False)
+    bare = run(film, None, tmp_path / "bare", Wanted(str(tmp_path / "bright.safetensors"), with_film=False))
     assert not (tmp_path / "bare" / "overlay.mp4").exists()
     assert "film" not in bare.files
     with pytest.raises(UserError, match="expected --every above 0 seconds, got 0"):
-        run(film, None, tmp_path, every_seconds=0)
+        run(film, None, tmp_path, Wanted(every_seconds=0))
 
 
 def peak_bytes(localizer: Localizer, film: Path, out: Path) -> int:

@@ -8,10 +8,7 @@ from typing import Annotated
 
 import typer
 
-from soundspot.cli.words import (
-    Device,
-    Json,
-)
+from soundspot.cli.words import BatchSize, Device, Json
 
 
 def localize(
@@ -22,12 +19,16 @@ def localize(
     ] = Path("out"),
     weights: Annotated[str, typer.Option(help="'default', or a weights file of any method.")] = "default",
     every: Annotated[float, typer.Option(help="Seconds between two looks.")] = 0.5,
+    start: Annotated[float, typer.Option(help="Second of the film to begin at.")] = 0.0,
+    end: Annotated[float | None, typer.Option(help="Second of the film to end at; its end, if none.")] = None,
     film: Annotated[bool, typer.Option(help="Write the overlay film.")] = True,
+    batch_size: BatchSize = 8,
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
     """Show where the sound of a film (or of a picture beside a sound) comes from."""
-    from soundspot.localize.run import run
+    from soundspot.localize.run import Wanted, run
 
-    done = run(source, sound, out, weights=weights, every_seconds=every, with_film=film, device=device)
+    wanted = Wanted(weights, every, start, end, batch_size, device, film)
+    done = run(source, sound, out, wanted)
     print(json.dumps(done.facts(), indent=1) if as_json else done.text())

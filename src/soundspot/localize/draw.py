@@ -22,6 +22,7 @@ VERDICT_COLOURS: dict[Verdict | None, Colour] = {
     "on-screen": (230, 159, 0),
     "off-screen": (86, 180, 233),
     "silent": (110, 110, 110),
+    "unsure": (204, 121, 167),
     None: (200, 200, 200),
 }
 PANEL_BACKGROUND = (18, 18, 22)
@@ -112,7 +113,6 @@ def write(
 
 def strip(
     timeline: Timeline,
-    loudness: Sequence[float],
     width: int,
     height: int,
     end_seconds: float,
@@ -122,10 +122,12 @@ def strip(
     sheet = Image.new("RGB", (width, height), PANEL_BACKGROUND)
     pen = ImageDraw.Draw(sheet)
     middle = height // 2
-    levels = np.interp(np.linspace(0, 1, width), np.linspace(0, 1, max(len(loudness), 2)), _at_least_two(loudness))
+    loudest = max(timeline.wave, default=0.0) or 1.0
+    loudness = _at_least_two([peak / loudest for peak in timeline.wave])
+    levels = np.interp(np.linspace(0, 1, width), np.linspace(0, 1, len(loudness)), loudness)
     line: list[tuple[int, int]] = []
     for x in range(width):
-        moment = timeline.at((x + 0.5) / width * end_seconds)
+        moment = timeline.known_at(timeline.start_seconds + (x + 0.5) / width * end_seconds)
         reach = 1 + round(levels[x] * (middle - 3))
         pen.line((x, middle - reach, x, middle + reach), fill=colours[moment.verdict])
         if moment.probability is not None:

@@ -20,7 +20,12 @@ COLOURS: tuple[Colour, ...] = (
 """Searched so that no two, nor one and a grey, look alike to eyes that lack any one kind of cone: at least 20 apart in
 CIELAB (Okabe and Ito's six are 16 apart). The first ones are furthest apart."""
 SILENT: Colour = (190, 190, 190)
-GREYS: dict[Verdict | None, Colour] = {"on-screen": (150, 150, 156), "off-screen": (90, 90, 96), "silent": (50, 50, 56)}
+GREYS: dict[Verdict | None, Colour] = {
+    "on-screen": (150, 150, 156),
+    "off-screen": (90, 90, 96),
+    "silent": (50, 50, 56),
+    "unsure": (120, 120, 126),
+}
 """Of verdicts on the sound as a whole, beside which classes have the colours."""
 FAINT: Colour = (140, 140, 146)
 """Text of what is not there."""

@@ -18,7 +18,6 @@ from soundspot.media.video import FilmWriter, iter_waveform
 MAX_WIDTH = 1280
 MAX_FRAMES_PER_SECOND = 30.0
 STRIP_HEIGHT = 48
-WAVE_COLUMNS = 1200
 MAX_TILES = 9
 
 
@@ -30,10 +29,15 @@ def write_overlay(
     Of a method that tells classes apart: a colour a class, a legend, and a lane a class below the strip.
     """
     rate = min(source.frames_per_second, MAX_FRAMES_PER_SECOND)
-    end = source.duration_seconds
+    start, end = source.start_seconds, source.seconds
     total = max(1, round(end * rate))
-    loudness = wave(source)
-    sounds = iter_waveform(source.sound_path, sample_rate=_sound_rate(source), chunk_seconds=0.5, layout="stereo")
+    sounds = iter_waveform(
+        source.sound_path,
+        sample_rate=_sound_rate(source),
+        chunk_seconds=0.5,
+        layout="stereo",
+        start_seconds=start,
+    )
     words = _Words(timeline)
     written = 0.0
     writer: FilmWriter | None = None
@@ -42,8 +46,10 @@ def write_overlay(
         for index, (time, frame) in enumerate(source.frames(rate)):
             small = _fit(frame)
             if panel is None:
-                panel = words.panel(loudness, small.shape[1], end)
-            shown = np.concatenate([words.over(small, time), draw.with_playhead(panel, time / max(end, 1e-9))])
+                panel = words.panel(small.shape[1], end)
+            shown = np.concatenate(
+                [words.over(small, time), draw.with_playhead(panel, (time - start) / max(end, 1e-9))]
+            )
             if writer is None:
                 writer = FilmWriter(
                     path,
@@ -54,7 +60,7 @@ def write_overlay(
                     layout="stereo",
                 ).__enter__()
             writer.write_frame(shown)
-            while written <= time and (chunk := next(sounds, None)) is not None:
+            while written <= time - start and (chunk := next(sounds, None)) is not None:
                 writer.write_sound(chunk.samples)
                 written += chunk.samples.shape[1] / chunk.sample_rate
             if progress is not None:
@@ -65,7 +71,11 @@ def write_overlay(
         raise
     if writer is not None:
         for chunk in sounds:
-            writer.write_sound(chunk.samples)
+            left = max(0, round((end - written) * chunk.sample_rate))
+            if not left:
+                break
+            writer.write_sound(chunk.samples[:, :left])
+            written += chunk.samples.shape[1] / chunk.sample_rate
         writer.__exit__(None, None, None)
 
 
@@ -92,10 +102,10 @@ class _Words:
         layers = blended(moment.classes, moment.classes, 0.0)
         return draw_classes.shown(frame, layers, moment, self.palette, draw.at_time(moment))
 
-    def panel(self, loudness: list[float], width: int, end_seconds: float) -> npt.NDArray[np.uint8]:
+    def panel(self, width: int, end_seconds: float) -> npt.NDArray[np.uint8]:
         """The strip of the whole film, with a lane a class."""
         colours = draw_classes.GREYS if self.timeline.tells_classes else draw.VERDICT_COLOURS
-        strip = draw.strip(self.timeline, loudness, width, STRIP_HEIGHT, end_seconds, colours)
+        strip = draw.strip(self.timeline, width, STRIP_HEIGHT, end_seconds, colours)
         if not self.palette:
             return strip
         return np.concatenate([strip, draw_classes.lanes(self.timeline, self.palette, width, end_seconds)])
@@ -114,23 +124,12 @@ def _fit(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR))
 
 
-def wave(source: Source) -> list[float]:
-    """How loud the sound is along the film, WAVE_COLUMNS values in 0..1 of its own loudest."""
-    step = max(source.duration_seconds / WAVE_COLUMNS, 0.005)
-    peaks = [
-        float(np.abs(chunk.samples).max(initial=0.0))
-        for chunk in iter_waveform(source.sound_path, sample_rate=8000, chunk_seconds=step)
-    ]
-    loudest = max(peaks, default=0.0)
-    return [peak / loudest for peak in peaks] if loudest > 0 else [0.0 for _ in peaks]
-
-
 def key_moments(timeline: Timeline) -> list[Moment]:
     """The surest moment of each stretch, longest stretches first taken, in order of time."""
     stretches = sorted(timeline.stretches(), key=lambda s: s[0] - s[1])[:MAX_TILES]
     chosen = []
     for begin, end, _, _ in sorted(stretches):
-        inside = [m for m in timeline.moments if begin <= m.time_seconds < end]
+        inside = [m for m in timeline.known if begin <= m.time_seconds < end]
         middle = (begin + end) / 2
         chosen.append(max(inside, key=lambda m: (m.probability or 0.0, -abs(m.time_seconds - middle))))
     return chosen
@@ -138,12 +137,10 @@ def key_moments(timeline: Timeline) -> list[Moment]:
 
 def write_summary(source: Source, timeline: Timeline, path: Path) -> None:
     """One picture: a key frame a stretch with heat and caption, and the strip of the whole film."""
-    wanted = key_moments(timeline)
-    times = {moment.time_seconds for moment in wanted}
-    frames = {t: image for t, image in source.frames(1 / timeline.step_seconds) if t in times}
+    wanted = [timeline.at(moment.time_seconds) for moment in key_moments(timeline)]
     words = _Words(timeline)
-    panel = words.panel(wave(source), draw.sheet_width(len(wanted)), source.duration_seconds)
-    pictures = [(frames[moment.time_seconds], moment) for moment in wanted]
+    panel = words.panel(draw.sheet_width(len(wanted)), source.seconds)
+    pictures = [(source.picture_at(moment.time_seconds), moment) for moment in wanted]
     sheet = draw.summary(pictures, panel, Path(timeline.source).name, tile=words.tile)
     aside = path.with_name(path.stem + ".part.png")
     Image.fromarray(sheet).save(aside)

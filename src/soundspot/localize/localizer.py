@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +16,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from soundspot.data.loader import Stack, fit_picture
-from soundspot.localize.classes import ClassThresholds, in_view, judge
-from soundspot.localize.regions import boxes_of
+from soundspot.localize.ahead import ahead
+from soundspot.localize.classes import ClassThresholds
+from soundspot.localize.given import Picture, Sound, picture_of, sound_of
+from soundspot.localize.judging import Judge, Moments
+from soundspot.localize.looks import Look, Looks
+from soundspot.localize.shots import change, colours_of
 from soundspot.localize.source import SoundWindows, Source, open_source
-from soundspot.localize.timeline import SILENCE_DBFS, Calibration, Moment, Timeline, Verdict
+from soundspot.localize.timeline import Calibration, Moment, Timeline
 from soundspot.media.audio import stereo_balance
 from soundspot.media.sound import rms_db
 from soundspot.methods.base import Method
@@ -29,7 +34,15 @@ from soundspot.weights import find_weights, load
 LEVEL_SECONDS = 1.0
 """Silence is judged on the middle second of the window, so that the verdict follows quickly when a sound stops."""
 NUM_TAGS = 5
+EVERY_SECONDS = 0.5
+BATCH_SIZE = 8
+AHEAD = 2
+"""Batches that are decoded while the method works on another."""
 Progress = Callable[[int, int], None]
+Heard = npt.NDArray[np.float32]
+Peaks = tuple[float, ...]
+WAVE_PARTS = 8
+"""Of a step, for drawing a wave."""
 
 
 class Localizer:
@@ -47,8 +60,7 @@ class Localizer:
         thresholds: ClassThresholds | None = None,
     ) -> None:
         self.method = method.to(device).eval()
-        self.calibration = calibration
-        self.thresholds = thresholds or ClassThresholds()
+        self.judge = Judge(calibration, thresholds or ClassThresholds(), tuple(method.class_names))
         self.device = device
         self.sample_rate = method.inputs.sample_rate or 16000
 
@@ -59,70 +71,163 @@ class Localizer:
         header = method.provenance
         return cls(method, Calibration.of(header), device, ClassThresholds.of(header))
 
-    def __call__(self, image: npt.NDArray[np.uint8], sound: npt.NDArray[np.float32]) -> Moment:
-        """Where in `image` (H, W, 3) the `sound` at `self.sample_rate` comes from: mono (N,) or stereo (2, N)."""
-        return next(iter(self._moments([(0.0, image)], [np.atleast_2d(sound)])))
+    @property
+    def calibration(self) -> Calibration | None:
+        """What turns scores into probabilities."""
+        return self.judge.calibration
+
+    @property
+    def thresholds(self) -> ClassThresholds:
+        """From when on a class is heard, or in view."""
+        return self.judge.thresholds
+
+    def __call__(self, image: Picture, sound: Sound, sample_rate: int | None = None) -> Moment:
+        """Where in `image` the `sound` comes from.
+
+        image: (H, W, 3) uint8 array or tensor, a PIL picture, or a path. sound: mono (N,) or stereo (2, N) samples in
+        -1..1 at `sample_rate` (None: `self.sample_rate`), or a path, of which the middle is heard. UserError for what
+        is neither.
+        """
+        picture, samples = picture_of(image), sound_of(sound, sample_rate, self.sample_rate)
+        window = _middle(samples, round(self.method.inputs.seconds * self.sample_rate))
+        return self.judge.moment(next(self._looks([(0.0, fit_picture(picture, self.method.inputs))], [window])))
 
     def video(
         self,
-        path: Path,
-        sound_path: Path | None = None,
+        path: Path | str,
+        sound_path: Path | str | None = None,
         *,
-        every_seconds: float = 0.5,
-        batch_size: int = 8,
+        every_seconds: float = EVERY_SECONDS,
+        start_seconds: float = 0.0,
+        end_seconds: float | None = None,
+        batch_size: int = BATCH_SIZE,
+        folder: Path | None = None,
         progress: Progress | None = None,
     ) -> Timeline:
-        """The timeline of a film, or of a still picture beside a sound: a moment every `every_seconds`."""
+        """The timeline of a film, or of a still picture beside a sound: a moment every `every_seconds`.
+
+        `folder` keeps what is found as it comes: called again with the same film, weights and times it goes on there.
+        """
+        source = open_source(Path(path), None if sound_path is None else Path(sound_path))
         return self.source(
-            open_source(path, sound_path), every_seconds=every_seconds, batch_size=batch_size, progress=progress
+            source.between(start_seconds, end_seconds),
+            every_seconds=every_seconds,
+            batch_size=batch_size,
+            folder=folder,
+            progress=progress,
         )
 
     def source(
-        self, source: Source, *, every_seconds: float = 0.5, batch_size: int = 8, progress: Progress | None = None
+        self,
+        source: Source,
+        *,
+        every_seconds: float = EVERY_SECONDS,
+        batch_size: int = BATCH_SIZE,
+        folder: Path | None = None,
+        progress: Progress | None = None,
     ) -> Timeline:
         """The timeline of what `open_source` gave."""
-        moments = tuple(self._stream(source, every_seconds, batch_size, progress))
-        origin = provenance(self.method)
-        if moments and moments[0].classes:
-            origin["class_thresholds"] = json.dumps(vars(self.thresholds))
-        return Timeline(str(source.path), moments, every_seconds, origin)
-
-    def _stream(
-        self, source: Source, every_seconds: float, batch_size: int, progress: Progress | None
-    ) -> Iterator[Moment]:
-        windows = SoundWindows(
-            source.sound_path, self.sample_rate, self.method.inputs.seconds, stereo=source.sound_channels > 1
+        if not 0 < every_seconds < math.inf:
+            raise UserError(f"expected a step above 0 seconds, got {every_seconds}; try 0.5")
+        origin = self.provenance
+        looks = Looks(folder, {"source": source.identity(), "every_seconds": every_seconds, "made_with": origin})
+        total = max(1, math.ceil(source.seconds / every_seconds - 1e-9))
+        for look in self.watch(source, every_seconds, batch_size, looks):
+            looks.add(look)
+            if len(looks) % batch_size == 0:
+                looks.flush()
+            if progress is not None:
+                progress(min(len(looks), total), total)
+        looks.flush()
+        wave = tuple(peak for row in looks.rows for peak in row.peaks)
+        return Timeline(
+            str(source.path), Moments(looks, looks.rows, self.judge), every_seconds, origin, wave, source.shown()
         )
-        total = max(1, math.ceil(source.duration_seconds / every_seconds))
-        done = 0
-        for frames in _chunks(source.frames(1 / every_seconds), batch_size):
-            for moment in self._moments(frames, [windows.around(time) for time, _ in frames]):
-                yield moment
-                done += 1
-                if progress is not None:
-                    progress(min(done, total), total)
+
+    @cached_property
+    def provenance(self) -> dict[str, str]:
+        """What makes maps and verdicts, as text."""
+        origin = provenance(self.method)
+        if self.judge.class_names:
+            origin["class_thresholds"] = json.dumps(vars(self.thresholds))
+        elif self.calibration is not None:
+            origin["calibration"] = json.dumps(vars(self.calibration))
+        return origin
+
+    def watch(self, source: Source, every_seconds: float, batch_size: int, done: Looks) -> Iterator[Look]:
+        """The looks that come after those that are `done`: decoding runs ahead of the method by a few batches."""
+        start = source.start_seconds + max(0, len(done) - 1) * every_seconds  # the last one again, for what changed
+        windows = SoundWindows(
+            source.sound_path,
+            self.sample_rate,
+            self.method.inputs.seconds,
+            stereo=source.sound_channels > 1,
+            start_seconds=start,
+        )
+        frames = source.frames(1 / every_seconds, start)
+        for batch in ahead(self._batches(frames, windows, batch_size, every_seconds, skip=min(1, len(done))), AHEAD):
+            yield from self._looks(*batch)
+
+    def _batches(
+        self,
+        frames: Iterable[tuple[float, npt.NDArray[np.uint8]]],
+        windows: SoundWindows,
+        size: int,
+        every_seconds: float,
+        skip: int,
+    ) -> Iterator[tuple[list[tuple[float, npt.NDArray[np.uint8]]], list[Heard], list[float], list[Peaks]]]:
+        """Batches of fitted pictures with their times, windows of sound, what changed, and the loudest samples."""
+        before, held = None, ([], [], [], [])  # type: ignore[var-annotated]
+        for number, (time, frame) in enumerate(frames):
+            colours = colours_of(frame)
+            if number >= skip:
+                window = windows.around(time)
+                values = (
+                    (time, fit_picture(frame, self.method.inputs)),
+                    window,
+                    0.0 if before is None else change(before, colours),
+                    _peaks(_middle(window, round(every_seconds * self.sample_rate))),
+                )
+                for column, value in zip(held, values, strict=True):
+                    column.append(value)
+            before = colours
+            if len(held[0]) == size:
+                yield held
+                held = ([], [], [], [])
+        if held[0]:
+            yield held
 
     @torch.no_grad()
-    def _moments(
-        self, frames: list[tuple[float, npt.NDArray[np.uint8]]], sounds: list[npt.NDArray[np.float32]]
-    ) -> Iterator[Moment]:
+    def _looks(
+        self,
+        frames: list[tuple[float, npt.NDArray[np.uint8]]],
+        sounds: list[Heard],
+        changes: list[float] | None = None,
+        peaks: list[Peaks] | None = None,
+    ) -> Iterator[Look]:
         inputs = self.method.inputs
         batch = Stack(
-            images=torch.from_numpy(np.stack([fit_picture(image, inputs) for _, image in frames])),
+            images=torch.from_numpy(np.stack([image for _, image in frames])),
             samples=torch.from_numpy(np.stack([sound.mean(axis=0) for sound in sounds])),
             sample_rate=self.sample_rate,
             clips=tuple(Clip(f"{time:.3f}") for time, _ in frames),
         ).to_batch(inputs, self.device)
         maps = self.method.localize(batch).float()
-        tags = self.method.hear(batch).float().cpu().numpy()
-        seen = self._seen(batch, maps, tags.shape[1]) if maps.ndim == 4 else None
+        heard = self.method.hear(batch).float().cpu().numpy()
+        seen = self._seen(batch, maps, heard.shape[1]) if maps.ndim == 4 else None
         scores = maps.cpu().numpy()
         for index, (time, _) in enumerate(frames):
-            middle = self._middle(sounds[index])
-            if seen is None:
-                yield self._moment(time, scores[index], tags[index], middle)
-            else:
-                yield self._moment_of_classes(time, scores[index], tags[index], seen[index], middle)
+            middle = _middle(sounds[index], round(LEVEL_SECONDS * self.sample_rate))
+            yield Look(
+                time_seconds=time,
+                maps=scores[index],
+                level_dbfs=rms_db(middle.mean(axis=0, dtype=np.float64)),
+                peaks=peaks[index] if peaks else (),
+                change=changes[index] if changes else 0.0,
+                tags=self.method.told(heard[index].tolist(), NUM_TAGS),
+                balance=stereo_balance(middle) if len(middle) == 2 else None,
+                **_of_classes(heard[index], seen[index]) if seen is not None else {},
+            )
 
     def _seen(self, batch: Batch, maps: Tensor, num_heard: int) -> npt.NDArray[np.float32]:
         """(B, K, h, w) where each class is in view, on the grid of the maps; UserError unless all are of K classes."""
@@ -136,78 +241,17 @@ class Localizer:
         seen = method.see(batch).float()
         return F.interpolate(seen, maps.shape[2:], mode="bilinear").clamp(0, 1).cpu().numpy()
 
-    def _middle(self, sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """(C, N) -> its middle LEVEL_SECONDS."""
-        num_samples = sound.shape[1]
-        half = min(num_samples, round(LEVEL_SECONDS * self.sample_rate)) // 2
-        return sound[:, num_samples // 2 - half : num_samples // 2 + half]
 
-    def _moment(self, time: float, scores: npt.NDArray, tags: npt.NDArray, middle: npt.NDArray[np.float32]) -> Moment:
-        level_dbfs = rms_db(middle.mean(axis=0, dtype=np.float64))
-        confidence = float(scores.max())
-        heat, probability, verdict = _relative(scores), None, None
-        if self.calibration is not None:
-            heat = self.calibration.probability(scores).astype(np.float32)
-            probability = float(heat.max())
-            verdict = _verdict(probability, level_dbfs)
-        if verdict == "silent":
-            heat, probability = np.zeros_like(heat), 0.0
-        return Moment(
-            time_seconds=time,
-            map=scores,
-            heat=heat,
-            confidence=confidence,
-            probability=probability,
-            verdict=verdict,
-            level_dbfs=level_dbfs,
-            balance=stereo_balance(middle) if len(middle) == 2 and verdict != "silent" else None,
-            tags=() if verdict == "silent" else self.method.told(tags.tolist(), NUM_TAGS),
-            boxes=boxes_of(heat) if verdict == "on-screen" else (),
-        )
-
-    def _moment_of_classes(
-        self,
-        time: float,
-        maps: npt.NDArray[np.float32],
-        heard: npt.NDArray[np.float32],
-        seen: npt.NDArray[np.float32],
-        middle: npt.NDArray[np.float32],
-    ) -> Moment:
-        level_dbfs = rms_db(middle.mean(axis=0, dtype=np.float64))
-        is_silent = level_dbfs < SILENCE_DBFS
-        heard = np.zeros_like(heard) if is_silent else heard  # nothing sounds, whatever the method made of it
-        classes = judge(self.method.class_names, maps, heard, seen, self.thresholds)
-        sounding = [number for number, each in enumerate(classes) if each.verdict == "sounding"]
-        scores = maps[sounding or slice(None)].max(axis=0)
-        verdict: Verdict = "silent" if is_silent else "on-screen" if sounding else "off-screen"
-        return Moment(
-            time_seconds=time,
-            map=scores,
-            heat=np.max([np.zeros_like(scores), *(classes[number].heat for number in sounding)], axis=0),
-            confidence=float(scores.max()),
-            probability=in_view(classes, self.thresholds),
-            verdict=verdict,
-            level_dbfs=level_dbfs,
-            balance=stereo_balance(middle) if len(middle) == 2 and not is_silent else None,
-            tags=() if is_silent else self.method.told(heard.tolist(), NUM_TAGS),
-            boxes=tuple(box for number in sounding for box in classes[number].boxes),
-            classes=classes,
-        )
+def _peaks(sound: Heard) -> Peaks:
+    """(C, N) -> WAVE_PARTS of them."""
+    return tuple(float(np.abs(part).max(initial=0.0)) for part in np.array_split(sound, WAVE_PARTS, axis=1))
 
 
-def _verdict(probability: float, level_dbfs: float) -> Verdict:
-    if level_dbfs < SILENCE_DBFS:
-        return "silent"
-    return "on-screen" if probability >= 0.5 else "off-screen"
+def _of_classes(heard: Heard, seen: npt.NDArray[np.float32]) -> Mapping[str, Any]:
+    return {"heard": tuple(heard.tolist()), "seen": seen}
 
 
-def _relative(scores: npt.NDArray) -> npt.NDArray[np.float32]:
-    """Scores stretched to 0..1: all that can be shown of a method without calibration."""
-    low, high = float(scores.min()), float(scores.max())
-    return ((scores - low) / max(high - low, 1e-12)).astype(np.float32)
-
-
-def _chunks(items: Iterable, size: int) -> Iterator[list]:
-    iterator = iter(items)
-    while chunk := list(itertools.islice(iterator, size)):
-        yield chunk
+def _middle(sound: Heard, num_samples: int) -> Heard:
+    """(C, N) -> its middle so many samples, or all of it."""
+    half = min(sound.shape[1], num_samples) // 2
+    return sound[:, sound.shape[1] // 2 - half : sound.shape[1] // 2 + half]

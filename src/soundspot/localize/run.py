@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import math
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from soundspot.localize.film import write_overlay, write_summary
-from soundspot.localize.localizer import Localizer
-from soundspot.localize.source import open_source
+from soundspot.localize.localizer import BATCH_SIZE, EVERY_SECONDS, Localizer
+from soundspot.localize.source import Source, open_source
 from soundspot.localize.timeline import Timeline
 from soundspot.train.logs import Bar
 from soundspot.types import UserError
 
 MAX_LOST_STEPS = 2
 """Sound often runs a little longer than pictures; more than this is worth a word."""
-
 CLEAR_BALANCE = 0.5
 """One side has three times the other's power (4.8 dB)."""
+UNFINISHED = ".unfinished"
+"""Folder of the looks so far, beside what is written: a run that was stopped goes on from there."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of every film of a run."""
+
+    weights: str = "default"
+    every_seconds: float = EVERY_SECONDS
+    start_seconds: float = 0.0
+    end_seconds: float | None = None
+    batch_size: int = BATCH_SIZE
+    device: str = "cpu"
+    with_film: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 < self.every_seconds < math.inf:
+            raise UserError(f"expected --every above 0 seconds, got {self.every_seconds}; try 0.5")
 
 
 @dataclass(frozen=True)
@@ -28,20 +47,22 @@ class Localized:
     timeline: Timeline
     files: dict[str, Path]
     promised_seconds: float
-    """How long the film says it is."""
+    """How long what was to be looked at is, as the film says."""
 
     def lost_seconds(self) -> float:
         """How much of its end gave no picture: a film cut short still claims its whole length."""
-        seen = self.timeline.moments[-1].time_seconds + self.timeline.step_seconds
-        return max(0.0, self.promised_seconds - seen)
+        first, last = self.timeline.known[0].time_seconds, self.timeline.known[-1].time_seconds
+        return max(0.0, self.promised_seconds - (last - first + self.timeline.step_seconds))
 
     def facts(self) -> dict[str, Any]:
         """For machines: the files, each stretch of the timeline, and each class's where they are told apart."""
         names = ("start_seconds", "end_seconds", "verdict", "heard")
         rows = [dict(zip(names, stretch, strict=True)) for stretch in self.timeline.stretches()]
         facts = {
+            "source": self.timeline.source,
             "files": {name: str(path) for name, path in self.files.items()},
             "stretches": rows,
+            "shares": self.timeline.shares(),
             "lost_seconds": round(self.lost_seconds(), 3),
         }
         if self.timeline.tells_classes:
@@ -53,10 +74,11 @@ class Localized:
         """For people: a line a stretch, a line a stretch of each class, and where the files lie."""
         lines = []
         for start, end, verdict, heard in self.timeline.stretches():
-            inside = [m for m in self.timeline.moments if start <= m.time_seconds < end]
+            inside = [m for m in self.timeline.known if start <= m.time_seconds < end]
             best = max(inside, key=lambda m: m.probability or 0.0)
             sure = "" if best.probability is None or verdict == "silent" else f"visible {best.probability:4.0%}"
-            place = _place(best.row()["peak"]) if verdict in ("on-screen", None) else ""
+            peak = self.timeline.at(best.time_seconds).row()["peak"]
+            place = _place(peak) if verdict in ("on-screen", "unsure", None) else ""
             told = f"{start:7.1f} - {end:6.1f} s  {verdict or 'relative':10s}  {sure:12s}  {heard:28s} {place:13s}"
             lines.append(f"{told} {_side(best.balance)}".rstrip())
         for start, end, state, name in self.timeline.class_stretches():
@@ -66,6 +88,11 @@ class Localized:
                 f"the last {self.lost_seconds():.1f} s of {self.promised_seconds:.1f} s gave no picture: cut off?"
             )
         return "\n".join([*lines, *(f"{name}: {path}" for name, path in self.files.items())])
+
+    def summary_line(self) -> str:
+        """All of it in one line: how long, and which share of the time has which verdict."""
+        shares = ", ".join(f"{verdict} {share:.0%}" for verdict, share in self.timeline.shares().items())
+        return f"{self.timeline.source}\t{self.promised_seconds:.1f} s\t{shares}"
 
 
 def _place(peak: list[float]) -> str:
@@ -82,31 +109,35 @@ def _side(balance: float | None) -> str:
     return f"(sound from the {'left' if balance < 0 else 'right'})"
 
 
-def run(
-    source_path: Path,
-    sound_path: Path | None,
-    out: Path,
-    *,
-    weights: str = "default",
-    every_seconds: float = 0.5,
-    with_film: bool = True,
-    device: str = "cpu",
-) -> Localized:
-    """Localize, and write overlay.mp4, timeline.jsonl and summary.png to `out`. Raises UserError for unusable input."""
-    if not 0 < every_seconds < math.inf:
-        raise UserError(f"expected --every above 0 seconds, got {every_seconds}; try 0.5")
-    source = open_source(source_path, sound_path)
-    localizer = Localizer.from_pretrained(weights, device)
-    looks = max(1, round(source.duration_seconds / every_seconds))
-    with Bar("listen and look", looks) as bar:
-        timeline = localizer.source(source, every_seconds=every_seconds, progress=lambda *_: bar.advance())
+def run(source_path: Path, sound_path: Path | None, out: Path, wanted: Wanted | None = None) -> Localized:
+    """Localize, and write overlay.mp4, timeline.jsonl and summary.png to `out`. Raises UserError for unusable input.
+
+    A run that was stopped goes on where it was, if the film and what is asked are the same.
+    """
+    wanted = wanted or Wanted()
+    source = open_source(source_path, sound_path).between(wanted.start_seconds, wanted.end_seconds)
+    return localize(Localizer.from_pretrained(wanted.weights, wanted.device), source, out, wanted)
+
+
+def localize(localizer: Localizer, source: Source, out: Path, wanted: Wanted) -> Localized:
+    """The same with a localizer at hand."""
     out.mkdir(parents=True, exist_ok=True)
+    folder = out / UNFINISHED
+    with Bar("listen and look", max(1, round(source.seconds / wanted.every_seconds))) as bar:
+        timeline = localizer.source(
+            source,
+            every_seconds=wanted.every_seconds,
+            batch_size=wanted.batch_size,
+            folder=folder,
+            progress=bar.to,
+        )
     files = {"timeline": out / "timeline.jsonl", "picture": out / "summary.png"}
     timeline.save(files["timeline"])
     write_summary(source, timeline, files["picture"])
-    if with_film:
+    if wanted.with_film:
         files["film"] = out / "overlay.mp4"
-        frames = max(1, round(source.duration_seconds * source.frames_per_second))
-        with Bar("write the film", frames) as bar:
-            write_overlay(source, timeline, files["film"], progress=lambda *_: bar.advance())
-    return Localized(timeline, files, source.duration_seconds)
+        with Bar("write the film", max(1, round(source.seconds * source.frames_per_second))) as bar:
+            write_overlay(source, timeline, files["film"], progress=bar.to)
+    done = Localized(timeline, files, source.seconds)
+    shutil.rmtree(folder)
+    return done

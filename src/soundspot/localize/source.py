@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from soundspot.localize.timeline import Shown
 from soundspot.media.image import read_image
-from soundspot.media.video import iter_frames, iter_waveform, probe
+from soundspot.media.video import iter_frames, iter_waveform, probe, read_frame
 from soundspot.types import UserError
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
@@ -33,15 +36,67 @@ class Source:
     """Hz, of the sound as it lies in the file."""
     sound_channels: int
     """Of the sound as it lies in the file."""
+    width: int
+    """Pixels of the picture, as it is shown."""
+    height: int
+    start_seconds: float = 0.0
+    """From when on it is looked at."""
+    end_seconds: float = math.inf
+    """Until when; infinity for the end of the pictures, wherever the file claims it to be."""
 
-    def frames(self, frames_per_second: float) -> Iterator[tuple[float, npt.NDArray[np.uint8]]]:
-        """(time_seconds, (H, W, 3)) at a steady rate from 0 to the end, streamed."""
+    def between(self, start_seconds: float, end_seconds: float | None) -> Source:
+        """The same from one time on until another (None: its end). UserError where nothing lies between."""
+        end = math.inf if end_seconds is None else end_seconds
+        if not 0 <= start_seconds < min(end, self.duration_seconds):
+            raise UserError(
+                f"{self.path}: expected a start from 0 on and before the end, got {start_seconds:g} to"
+                f" {min(end, self.duration_seconds):g} s of {self.duration_seconds:g} s; choose other times"
+            )
+        return replace(self, start_seconds=start_seconds, end_seconds=end)
+
+    def shown(self) -> Shown:
+        """What of it is looked at."""
+        return Shown(
+            self.width,
+            self.height,
+            self.frames_per_second,
+            self.start_seconds,
+            min(self.end_seconds, self.duration_seconds),
+        )
+
+    @property
+    def seconds(self) -> float:
+        """How much of it is looked at, as far as the file says."""
+        return min(self.end_seconds, self.duration_seconds) - self.start_seconds
+
+    def identity(self) -> dict[str, Any]:
+        """What tells this source from others and from an earlier state of its files."""
+        files = {str(path.resolve()): path.stat() for path in {self.path, self.sound_path}}
+        return {
+            "files": {name: [facts.st_size, facts.st_mtime_ns] for name, facts in sorted(files.items())},
+            "start_seconds": self.start_seconds,
+            "end_seconds": None if math.isinf(self.end_seconds) else self.end_seconds,
+        }
+
+    def picture_at(self, time_seconds: float) -> npt.NDArray[np.uint8]:
+        """(H, W, 3) what is shown at a time."""
+        return read_frame(self.path, time_seconds) if self.still is None else self.still
+
+    def frames(
+        self, frames_per_second: float, start_seconds: float | None = None
+    ) -> Iterator[tuple[float, npt.NDArray[np.uint8]]]:
+        """(time_seconds, (H, W, 3)) at a steady rate from its start (or a later time) to its end, streamed."""
+        start = self.start_seconds if start_seconds is None else start_seconds
         if self.still is None:
-            for frame in iter_frames(self.path, frames_per_second=frames_per_second):
+            end = None if math.isinf(self.end_seconds) else self.end_seconds
+            for frame in iter_frames(
+                self.path, frames_per_second=frames_per_second, start_seconds=start, end_seconds=end
+            ):
                 yield frame.time_seconds, frame.image
             return
-        for index in range(max(1, int(self.duration_seconds * frames_per_second))):
-            yield index / frames_per_second, self.still
+        end = min(self.end_seconds, self.duration_seconds)
+        for index in range(max(1, int((end - start) * frames_per_second))):
+            yield start + index / frames_per_second, self.still
 
 
 def open_source(path: Path, sound_path: Path | None = None) -> Source:
@@ -57,12 +112,17 @@ def open_source(path: Path, sound_path: Path | None = None) -> Source:
         raise UserError(f"{path}: expected a film or a picture, got sound alone; give a picture first, then the sound")
     rate, channels, _ = _sound(sound_path or path)
     shown_rate = info.frames_per_second or 25.0
-    return Source(path, sound_path or path, None, info.duration_seconds, shown_rate, rate, channels)
+    assert info.width is not None and info.height is not None  # it has a picture  # noqa: PT018
+    return Source(
+        path, sound_path or path, None, info.duration_seconds, shown_rate, rate, channels, info.width, info.height
+    )
 
 
 def _still(path: Path, sound_path: Path) -> Source:
     rate, channels, duration = _sound(sound_path)
-    return Source(path, sound_path, read_image(path), duration, STILL_FRAMES_PER_SECOND, rate, channels)
+    picture = read_image(path)
+    height, width = picture.shape[:2]
+    return Source(path, sound_path, picture, duration, STILL_FRAMES_PER_SECOND, rate, channels, width, height)
 
 
 def _sound(path: Path) -> tuple[int, int, float]:
@@ -74,19 +134,29 @@ def _sound(path: Path) -> tuple[int, int, float]:
 
 
 class SoundWindows:
-    """Windows of a sound around rising times, read once in chunks: memory does not grow with the sound's length."""
+    """Windows of a sound around rising times, read once in chunks: memory does not grow with the sound's length.
 
-    def __init__(self, path: Path, sample_rate: int, seconds: float, stereo: bool = False) -> None:
+    No time may lie before `start_seconds`.
+    """
+
+    def __init__(
+        self, path: Path, sample_rate: int, seconds: float, stereo: bool = False, start_seconds: float = 0.0
+    ) -> None:
         self.sample_rate = sample_rate
         self.length = round(seconds * sample_rate)
         self.num_channels = 2 if stereo else 1
+        begin = max(0, round((start_seconds - seconds) * sample_rate))
         self._chunks = iter_waveform(
-            path, sample_rate=sample_rate, chunk_seconds=CHUNK_SECONDS, layout="stereo" if stereo else "mono"
+            path,
+            sample_rate=sample_rate,
+            chunk_seconds=CHUNK_SECONDS,
+            layout="stereo" if stereo else "mono",
+            start_seconds=begin / sample_rate,
         )
         self._held: deque[npt.NDArray[np.float32]] = deque()
-        self._start = 0
+        self._start = begin
         """Place of the first held sample in the whole sound."""
-        self._end = 0
+        self._end = begin
 
     def around(self, time_seconds: float) -> npt.NDArray[np.float32]:
         """(C, N) samples centred on a time; silence stands in before the beginning and after the end."""

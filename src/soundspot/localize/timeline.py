@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +16,10 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from soundspot.localize.classes import ClassMoment, ClassVerdict, Layer, blended, names_of
+from soundspot.media.files import written_aside
 from soundspot.types import Box
 
-Verdict = Literal["on-screen", "off-screen", "silent"]
+Verdict = Literal["on-screen", "off-screen", "silent", "unsure"]
 SILENCE_DBFS = -60.0
 """Sound whose level stays below this counts as silence: 1/1000 of full scale."""
 
@@ -26,11 +29,17 @@ class Calibration:
     """Turns a raw map's scores into probabilities: sigmoid(scale * score + offset).
 
     It is fitted on scenes with known truth and travels in the weights' header. Without one the heat is relative: it
-    shows where, and says nothing of how sure.
+    shows where, and says nothing of how sure. Between `low` and `high` the verdict is unsure: of the scenes that it was
+    fitted on, with and without a visible source weighing the same, this is the share `unsure_rate`; of the others the
+    share `error_rate` is judged wrong.
     """
 
     scale: float
     offset: float
+    low: float = 0.5
+    high: float = 0.5
+    unsure_rate: float | None = None
+    error_rate: float | None = None
 
     @classmethod
     def of(cls, header: Mapping[str, str]) -> Calibration | None:
@@ -41,6 +50,12 @@ class Calibration:
         """The probability that the score stands for a visible source."""
         odds = self.scale * np.asarray(score, dtype=np.float64) + self.offset
         return np.asarray(expit(odds))
+
+    def verdict(self, probability: float) -> Verdict:
+        """What is said of a sound, which is not silence, whose source is in view with this probability."""
+        if self.low < probability < self.high:
+            return "unsure"
+        return "on-screen" if probability >= self.high else "off-screen"
 
 
 @dataclass(frozen=True)
@@ -63,10 +78,22 @@ class Moment:
     tags: tuple[tuple[str, float], ...] = ()
     """What was heard, most likely first: (AudioSet class, probability)."""
     boxes: tuple[Box, ...] = ()
+    """Around the hot regions, hottest first; of classes, class by class."""
     balance: float | None = None
     """Where the sound's power lies: -1 all left, 1 all right; None for mono and for silence."""
     classes: tuple[ClassMoment, ...] = ()
     """All classes of a method that tells them apart, in its order."""
+    tracks: tuple[int, ...] = ()
+    """Of each box the number of its track: the same region over time."""
+    shot: int = 0
+    """The number of the shot, from 0: a cut begins another."""
+
+    @property
+    def box_labels(self) -> tuple[str, ...]:
+        """Of each box what sounds there: its class, or what is heard most surely; "" of a method that names nothing."""
+        if self.classes:
+            return tuple(each.name for each in self.classes if each.verdict == "sounding" for _ in each.boxes)
+        return (self.tags[0][0] if self.tags else "",) * len(self.boxes)
 
     def row(self) -> dict[str, Any]:
         """The moment as plain values, one line of timeline.jsonl."""
@@ -81,9 +108,22 @@ class Moment:
             "balance": None if self.balance is None else round(self.balance, 3),
             "peak": [round((float(x) + 0.5) / columns, 4), round((float(y) + 0.5) / rows, 4)],
             "boxes": [[round(v, 4) for v in box] for box in self.boxes],
+            "tracks": list(self.tracks),
+            "shot": self.shot,
             "heard": [{"tag": name, "probability": round(value, 4)} for name, value in self.tags],
         }
         return row | {"classes": [each.row() for each in self.classes]} if self.classes else row
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is looked at: the picture's size in pixels, its rate, and from when to when of the film."""
+
+    width: int
+    height: int
+    frames_per_second: float
+    start_seconds: float
+    end_seconds: float
 
 
 @dataclass(frozen=True)
@@ -91,14 +131,36 @@ class Timeline:
     """The moments of one video or picture, in order, with what made them."""
 
     source: str
-    moments: tuple[Moment, ...]
+    moments: Sequence[Moment]
     step_seconds: float
     provenance: dict[str, str] = field(default_factory=dict)
+    wave: tuple[float, ...] = ()
+    """The largest samples along the whole sound, evenly spaced, 0..1."""
+    shown: Shown | None = None
+    """Of what it is the timeline, where that is known."""
+
+    @property
+    def start_seconds(self) -> float:
+        """When its first moment is."""
+        return self.known[0].time_seconds
+
+    @property
+    def known(self) -> Sequence[Moment]:
+        """The moments, with or without map and heat: to go through them quickly."""
+        light: Sequence[Moment] = getattr(self.moments, "known", self.moments)
+        return light
 
     def at(self, time_seconds: float) -> Moment:
         """The moment nearest to a time."""
-        index = round((time_seconds - self.moments[0].time_seconds) / self.step_seconds)
-        return self.moments[min(max(index, 0), len(self.moments) - 1)]
+        return self.moments[self._nearest(time_seconds)]
+
+    def known_at(self, time_seconds: float) -> Moment:
+        """The same, with or without map and heat."""
+        return self.known[self._nearest(time_seconds)]
+
+    def _nearest(self, time_seconds: float) -> int:
+        index = round((time_seconds - self.known[0].time_seconds) / self.step_seconds)
+        return min(max(index, 0), len(self.known) - 1)
 
     def heat_at(self, time_seconds: float) -> npt.NDArray[np.float32]:
         """(h, w) heat at any time, blended between the two nearest moments."""
@@ -112,27 +174,35 @@ class Timeline:
         return blended(before.classes, after.classes, part)
 
     def _around(self, time_seconds: float) -> tuple[Moment, Moment, float]:
-        """The moments before and after a time, and which share of the way lies behind it."""
-        place = (time_seconds - self.moments[0].time_seconds) / self.step_seconds
+        """The moments before and after a time, and which share of the way lies behind it: none or all about a cut."""
+        place = (time_seconds - self.known[0].time_seconds) / self.step_seconds
         before = min(max(math.floor(place), 0), len(self.moments) - 1)
         after = min(before + 1, len(self.moments) - 1)
-        return self.moments[before], self.moments[after], min(max(place - before, 0.0), 1.0)
+        part = min(max(place - before, 0.0), 1.0)
+        if self.known[before].shot != self.known[after].shot:
+            part = float(part >= 0.5)
+        return self.moments[before], self.moments[after], part
 
     @property
     def tells_classes(self) -> bool:
         """Whether each moment says more than where any sound comes from."""
-        return bool(self.moments[0].classes)
+        return bool(self.known[0].classes)
+
+    def shares(self) -> dict[str, float]:
+        """Of the moments, which share has which verdict; "relative" without a calibration. The largest first."""
+        counts = Counter(moment.verdict or "relative" for moment in self.known)
+        return {verdict: count / len(self.known) for verdict, count in counts.most_common()}
 
     def stretches(self) -> Iterator[tuple[float, float, Verdict | None, str]]:
         """(start, end, verdict, best tag) of runs of moments that agree, half-open in seconds."""
-        for start, end in self._runs([(moment.verdict, _tag(moment), _views(moment)) for moment in self.moments]):
-            first = self.moments[start]
+        for start, end in self._runs([(moment.verdict, _tag(moment), _views(moment)) for moment in self.known]):
+            first = self.known[start]
             yield *self._seconds(start, end), first.verdict, _tag(first)
 
     def class_stretches(self) -> Iterator[tuple[float, float, ClassVerdict, str]]:
         """(start, end, verdict, class) of runs of moments in which a class is heard or in view, class by class."""
-        for number, known in enumerate(self.moments[0].classes):
-            verdicts = [moment.classes[number].verdict for moment in self.moments]
+        for number, known in enumerate(self.known[0].classes):
+            verdicts = [moment.classes[number].verdict for moment in self.known]
             for start, end in self._runs(verdicts):
                 if verdicts[start] != "absent":
                     yield *self._seconds(start, end), verdicts[start], known.name
@@ -148,15 +218,16 @@ class Timeline:
     def _seconds(self, start: int, end: int) -> tuple[float, float]:
         """From when to when a run of moments stands."""
         half = self.step_seconds / 2
-        return max(0.0, self.moments[start].time_seconds - half), self.moments[end - 1].time_seconds + half
+        return max(0.0, self.known[start].time_seconds - half), self.known[end - 1].time_seconds + half
 
     def save(self, path: Path) -> None:
         """Write timeline.jsonl: a line of provenance, then a line a moment."""
         head = {"source": self.source, "step_seconds": self.step_seconds, "made_with": self.provenance}
-        lines = [head, *(moment.row() for moment in self.moments)]
-        aside = path.with_name(path.name + ".part")
-        aside.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
-        aside.replace(path)
+        with written_aside(path) as aside, aside.open("w", encoding="utf-8") as file:
+            file.writelines(
+                json.dumps(line, ensure_ascii=False) + "\n"
+                for line in itertools.chain([head], (moment.row() for moment in self.moments))
+            )
 
 
 def _tag(moment: Moment) -> str:

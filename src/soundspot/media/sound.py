@@ -94,12 +94,20 @@ def read_waveform(
 
 
 def iter_waveform(
-    path: Path | str, *, sample_rate: int | None, chunk_seconds: float, layout: Layout = "mono"
+    path: Path | str,
+    *,
+    sample_rate: int | None,
+    chunk_seconds: float,
+    layout: Layout = "mono",
+    start_seconds: float = 0.0,
 ) -> Iterator[Waveform]:
-    """The whole sound in consecutive pieces of `chunk_seconds` (the last may be shorter); memory holds one of them."""
+    """The sound from a start on in consecutive pieces of `chunk_seconds` (the last may be shorter), one at a time.
+
+    Nothing where it ends before a start above 0.
+    """
     path = Path(path)
-    _check_request(0.0, chunk_seconds, sample_rate, layout)
-    return _chunks(path, sample_rate, chunk_seconds, layout)
+    _check_request(start_seconds, chunk_seconds, sample_rate, layout)
+    return _chunks(path, sample_rate, chunk_seconds, layout, start_seconds)
 
 
 def rms_db(samples: Samples) -> float:
@@ -122,11 +130,13 @@ def write_wav(path: Path | str, samples: npt.NDArray[Any], sample_rate: int) -> 
         file.writeframes(pcm.tobytes())
 
 
-def _chunks(path: Path, sample_rate: int | None, chunk_seconds: float, layout: Layout) -> Iterator[Waveform]:
+def _chunks(
+    path: Path, sample_rate: int | None, chunk_seconds: float, layout: Layout, start: float
+) -> Iterator[Waveform]:
     stream = _Stream(path, sample_rate, layout)
     held: list[Samples] = []
     num_held = num_given = index = 0
-    for piece in stream.pieces(0.0, math.inf):
+    for piece in stream.pieces(start, math.inf):
         held.append(piece)
         num_held += piece.shape[1]
         # From the chunk's number, so that chunks of a fractional number of samples don't drift.
@@ -137,7 +147,7 @@ def _chunks(path: Path, sample_rate: int | None, chunk_seconds: float, layout: L
             num_given, index = num_given + size, index + 1
     if num_held:
         yield Waveform(np.concatenate(held, axis=1), stream.sample_rate)
-    elif index == 0:
+    elif index == 0 and start == 0:
         raise MediaError(f"{path}: expected sound, got a track that holds none; fetch or export it again")
 
 
@@ -260,6 +270,14 @@ def mixed(samples: Samples, channels: list[str], layout: Layout) -> Samples:
     if layout == "mono":
         shares = shares.mean(axis=0, keepdims=True)
     return (shares @ samples).astype(np.float32)
+
+
+def resampled(samples: Samples, source_rate: int, rate: int) -> Samples:
+    """(C, N) samples at one rate -> the same at another, C 1 or 2."""
+    for name, value in (("source_rate", source_rate), ("rate", rate)):
+        if not 1 <= value <= MAX_SAMPLE_RATE:
+            raise UserError(f"expected a {name} of 1 to {MAX_SAMPLE_RATE} Hz, got {value}; give the sound's own")
+    return np.concatenate(list(_resampled(iter([samples]), source_rate, rate)), axis=1)
 
 
 def _resampled(pieces: Iterator[Samples], source_rate: int, rate: int) -> Iterator[Samples]:

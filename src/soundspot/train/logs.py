@@ -91,6 +91,10 @@ class Bar:
         if note is not None:
             self.progress.update(self.task, note=note)
 
+    def to(self, done: int, total: int) -> None:
+        """So many of so many are done, whatever was said before."""
+        self.progress.update(self.task, completed=done, total=total)
+
 
 class Clock:
     """Seconds since the run began, and samples a second lately (since the clock was last read for the log)."""
