@@ -67,6 +67,9 @@ def main() -> None:
         _stop(str(error))
     except _USAGE_ERROR as error:
         _stop(_usage(error))
+    except typer.Abort:
+        print("soundspot: stopped", file=sys.stderr)
+        raise SystemExit(130) from None
     except OSError as error:
         if error.filename is None:
             raise

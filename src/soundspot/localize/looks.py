@@ -83,8 +83,9 @@ class Looks(Sequence[Look]):
                 row = _parsed(line)
                 if row is None or size + _num_bytes(row) > there:
                     break
+                length = _num_bytes(row)
                 self._note(row, size)
-                size += _num_bytes(row)
+                size += length
                 kept += len(line) + 1
         for path, length in ((self._lines_path, kept), (self._maps_path, size)):
             with path.open("ab") as file:
@@ -94,7 +95,7 @@ class Looks(Sequence[Look]):
 
     def _note(self, row: dict[str, Any], offset: int) -> None:
         shapes = row.pop("shapes")
-        level = -math.inf if row["level_dbfs"] is None else row.pop("level_dbfs")
+        level = -math.inf if row["level_dbfs"] is None else float(row["level_dbfs"])
         tags = tuple((str(name), float(value)) for name, value in row.pop("tags"))
         tuples = {name: tuple(row[name]) for name in ("heard", "peaks")}
         values = {**row, **tuples, "level_dbfs": level, "tags": tags}

@@ -119,11 +119,11 @@ def run(source_path: Path, sound_path: Path | None, out: Path, wanted: Wanted | 
     return localize(Localizer.from_pretrained(wanted.weights, wanted.device), source, out, wanted)
 
 
-def localize(localizer: Localizer, source: Source, out: Path, wanted: Wanted) -> Localized:
-    """The same with a localizer at hand."""
+def localize(localizer: Localizer, source: Source, out: Path, wanted: Wanted, *, shown: bool = True) -> Localized:
+    """The same with a localizer at hand; progress is `shown` or not."""
     out.mkdir(parents=True, exist_ok=True)
     folder = out / UNFINISHED
-    with Bar("listen and look", max(1, round(source.seconds / wanted.every_seconds))) as bar:
+    with Bar("listen and look", max(1, round(source.seconds / wanted.every_seconds)), shown=shown) as bar:
         timeline = localizer.source(
             source,
             every_seconds=wanted.every_seconds,
@@ -136,7 +136,7 @@ def localize(localizer: Localizer, source: Source, out: Path, wanted: Wanted) ->
     write_summary(source, timeline, files["picture"])
     if wanted.with_film:
         files["film"] = out / "overlay.mp4"
-        with Bar("write the film", max(1, round(source.seconds * source.frames_per_second))) as bar:
+        with Bar("write the film", max(1, round(source.seconds * source.frames_per_second)), shown=shown) as bar:
             write_overlay(source, timeline, files["film"], progress=bar.to)
     done = Localized(timeline, files, source.seconds)
     shutil.rmtree(folder)
