@@ -152,13 +152,14 @@ class Timeline:
 
     def at(self, time_seconds: float) -> Moment:
         """The moment nearest to a time."""
-        return self.moments[self._nearest(time_seconds)]
+        return self.moments[self.place_at(time_seconds)]
 
     def known_at(self, time_seconds: float) -> Moment:
         """The same, with or without map and heat."""
-        return self.known[self._nearest(time_seconds)]
+        return self.known[self.place_at(time_seconds)]
 
-    def _nearest(self, time_seconds: float) -> int:
+    def place_at(self, time_seconds: float) -> int:
+        """The place among the moments of the one nearest to a time."""
         index = round((time_seconds - self.known[0].time_seconds) / self.step_seconds)
         return min(max(index, 0), len(self.known) - 1)
 
@@ -174,14 +175,19 @@ class Timeline:
         return blended(before.classes, after.classes, part)
 
     def _around(self, time_seconds: float) -> tuple[Moment, Moment, float]:
-        """The moments before and after a time, and which share of the way lies behind it: none or all about a cut."""
+        """The moments before and after a time, and which share of the way lies behind it."""
+        before, after, part = self.places_around(time_seconds)
+        return self.moments[before], self.moments[after], part
+
+    def places_around(self, time_seconds: float) -> tuple[int, int, float]:
+        """The same of their places among the moments; the share is none or all about a cut."""
         place = (time_seconds - self.known[0].time_seconds) / self.step_seconds
         before = min(max(math.floor(place), 0), len(self.moments) - 1)
         after = min(before + 1, len(self.moments) - 1)
         part = min(max(place - before, 0.0), 1.0)
         if self.known[before].shot != self.known[after].shot:
             part = float(part >= 0.5)
-        return self.moments[before], self.moments[after], part
+        return before, after, part
 
     @property
     def tells_classes(self) -> bool:
