@@ -22,13 +22,23 @@ def localize(
     start: Annotated[float, typer.Option(help="Second of the film to begin at.")] = 0.0,
     end: Annotated[float | None, typer.Option(help="Second of the film to end at; its end, if none.")] = None,
     film: Annotated[bool, typer.Option(help="Write the overlay film.")] = True,
+    export: Annotated[
+        list[str] | None,
+        typer.Option(help="Write more: jsonl, csv, parquet, coco, masks, vtt, edl, html, or all. Again for more."),
+    ] = None,
+    show: Annotated[str, typer.Option(help="In the overlay film: heat, outline or box.")] = "heat",
+    opacity: Annotated[float, typer.Option(help="Of heat and lines in the overlay film, 0 to 1.")] = 0.6,
     batch_size: BatchSize = 8,
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
     """Show where the sound of a film (or of a picture beside a sound) comes from."""
+    from typing import cast
+
+    from soundspot.localize.draw import Show, Style
     from soundspot.localize.run import Wanted, run
 
-    wanted = Wanted(weights, every, start, end, batch_size, device, film)
+    style = Style(cast(Show, show), opacity)
+    wanted = Wanted(weights, every, start, end, batch_size, device, film, tuple(export or ()), style)
     done = run(source, sound, out, wanted)
     print(json.dumps(done.facts(), indent=1) if as_json else done.text())
