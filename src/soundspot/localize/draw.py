@@ -155,7 +155,8 @@ def bar_height(height: int) -> int:
 def write(
     pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, room: int, size: int, fill: Colour = BRIGHT
 ) -> None:
-    """Text with its left middle at `place`, made smaller, then cut, until it fits in `room` pixels."""
+    """Text in one line with its left middle at `place`, made smaller, then cut, until it fits in `room` pixels."""
+    text = text if text.isprintable() else " ".join(text.split())
     while size > 9 and pen.textlength(text, font=font(size)) > room:
         size -= 1
     while len(text) > 1 and pen.textlength(text, font=font(size)) > room:

@@ -151,6 +151,7 @@ def chip(
     letters: int,
 ) -> None:
     """A name on its colour from a corner on, moved so that it lies inside a picture of that width and height."""
+    text = " ".join(text.split())
     wide, high = round(pen.textlength(text, font=draw.font(letters))) + letters, round(letters * 1.5)
     x = min(max(round(corner[0]), 0), max(size[0] - wide, 0))
     y = min(max(round(corner[1]), 0), max(size[1] - high, 0))
@@ -174,7 +175,10 @@ def legend(classes: Sequence[ClassMoment], palette: Mapping[int, Colour], width:
     numbers = sorted(palette)
     size = round(row * 0.62)
     pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    longest = max((pen.textlength(f"{classes[n].name} (off screen)", font=draw.font(size)) for n in numbers), default=0)
+    longest = max(
+        (pen.textlength(" ".join(f"{classes[n].name} (off screen)".split()), font=draw.font(size)) for n in numbers),
+        default=0,
+    )
     columns = max(1, min(len(numbers), int((width - row) // (longest + 2 * row))))
     rows = max(1, -(-len(numbers) // columns))
     sheet = Image.new("RGB", (width, rows * row), draw.PANEL_BACKGROUND)
@@ -220,7 +224,7 @@ def lanes(timeline: Timeline, palette: Mapping[int, Colour], width: int, end_sec
                 pen.line((x, middle - 1, x, middle + 1), fill=SILENT)
             elif verdict == "off-screen":
                 pen.point([(x, top), (x, top + 1), (x, bottom - 1), (x, bottom)], fill=colour)
-        name = timeline.known[0].classes[number].name
+        name = " ".join(timeline.known[0].classes[number].name.split())
         pen.text((4, middle), name, fill=(255, 255, 255), font=draw.font(10), anchor="lm", stroke_width=2,
                  stroke_fill=draw.PANEL_BACKGROUND)  # fmt: skip
     return np.asarray(sheet)

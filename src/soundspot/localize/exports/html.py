@@ -88,7 +88,7 @@ def _table(timeline: Timeline) -> str:
         heard = vtt.words(inside[0], verdict, tag) if inside[0].classes and verdict != "silent" else one_line(tag)
         tracks = sorted({number for moment in inside for number in moment.tracks})
         cells = (
-            f'<td><button data-time="{start:.3f}">{start:.1f} – {end:.1f} s</button></td>'
+            f'<td><button data-time="{start:.3f}">{start:.2f} – {end:.2f} s</button></td>'
             f'<td><i class="v-{verdict or "none"}"></i>{escape(vtt.SAID[verdict])}</td>'
             f"<td>{'' if surest is None else f'{surest:.0%}'}</td><td>{escape(heard)}</td>"
             f"<td>{', '.join(f'#{number}' for number in tracks)}</td>"

@@ -8,8 +8,11 @@ h1 { font-size: 22px; margin: 16px 0 2px; overflow-wrap: anywhere }
 .faint { color: var(--faint); font-size: 13px; margin: 0 0 10px; overflow-wrap: anywhere }
 video, img { width: 100%; max-height: 75vh; display: block; background: #000; border-radius: 6px; object-fit: contain }
 video::cue { background: #000a }
-#timeline { display: block; width: 100%; height: auto; margin: 12px 0 4px; cursor: pointer; touch-action: manipulation;
-  background: #121216; border-radius: 6px }
+.chart { position: relative; margin: 12px 0 4px; overflow: hidden }
+.chart span { position: absolute; left: 6px; font-size: 12px; line-height: 16px; color: #fff; pointer-events: none;
+  text-shadow: 0 0 3px #000, 0 0 3px #000; white-space: nowrap }
+#timeline { display: block; width: 100%; cursor: pointer; touch-action: manipulation; background: #121216;
+  border-radius: 6px }
 #timeline:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
 .keys { display: flex; flex-wrap: wrap; gap: 2px 14px; font-size: 13px; margin: 0 0 14px; padding: 0; list-style: none }
 i { display: inline-block; width: 11px; height: 11px; margin-right: 6px; border: 1px solid #0006; border-radius: 2px }

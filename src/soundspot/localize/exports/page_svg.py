@@ -24,7 +24,7 @@ def timeline_svg(timeline: Timeline) -> str:
     start, end = span(timeline)
     lanes = list(_class_lanes(timeline) if timeline.tells_classes else _track_lanes(timeline))
     height = STRIP + WAVE + LANE * len(lanes) + 4
-    parts = [*_strip(timeline), *_wave(timeline), _curve(timeline)]
+    parts, names = [*_strip(timeline), *_wave(timeline), _curve(timeline)], []
     for place, (name, stretches) in enumerate(lanes):
         top = STRIP + WAVE + 4 + place * LANE
         parts += [
@@ -32,15 +32,17 @@ def timeline_svg(timeline: Timeline) -> str:
             f' height="{LANE - 4}" fill="{fill}" rx="2"/>'
             for begin, stop, fill in stretches
         ]
-        parts.append(
-            f'<text x="6" y="{top + LANE - 8}" font-size="13" fill="#fff" stroke="#121216" stroke-width="3"'
-            f' paint-order="stroke">{escape(one_line(name))}</text>'
-        )
-    parts.append(f'<line id="playhead" x1="0" x2="0" y1="0" y2="{height}" stroke="#fff" stroke-width="3"/>')
+        names.append(f'<span style="top:{top}px">{escape(one_line(name))}</span>')
+    parts.append(
+        f'<line id="playhead" x1="0" x2="0" y1="0" y2="{height}" stroke="#fff" stroke-width="2"'
+        ' vector-effect="non-scaling-stroke"/>'
+    )
+    # Only its width follows the page's, and names are no part of it: both stay readable on a narrow one.
     return (
-        f'<svg id="timeline" viewBox="0 0 {WIDTH} {height}" data-start="{start:.3f}" data-end="{end:.3f}" tabindex="0"'
+        f'<div class="chart"><svg id="timeline" viewBox="0 0 {WIDTH} {height}" height="{height}"'
+        f' preserveAspectRatio="none" data-start="{start:.3f}" data-end="{end:.3f}" tabindex="0"'
         f' role="slider" aria-label="timeline" aria-valuemin="{start:.1f}" aria-valuemax="{end:.1f}"'
-        f' aria-valuenow="{start:.1f}">\n' + "\n".join(parts) + f"\n</svg>\n{_key(timeline)}"
+        f' aria-valuenow="{start:.1f}">\n' + "\n".join(parts) + f"\n</svg>{''.join(names)}</div>\n{_key(timeline)}"
     )
 
 
@@ -111,7 +113,7 @@ def _curve(timeline: Timeline) -> str:
         return ""
     return (
         f'<polyline id="confidence" points="{" ".join(points)}" fill="none" stroke="#fff" stroke-width="2"'
-        ' stroke-linejoin="round"/>'
+        ' stroke-linejoin="round" vector-effect="non-scaling-stroke"/>'
     )
 
 
