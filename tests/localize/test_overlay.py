@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 from made_timelines import EVERY, HEIGHT, LEFT, RIGHT, START, WIDTH, judged, moment, of_classes, silence, unjudged
 from PIL import Image
 
@@ -16,7 +19,7 @@ from soundspot.localize import draw, draw_classes, draw_key, draw_regions
 from soundspot.localize.classes import blended
 from soundspot.localize.draw import Style
 from soundspot.localize.film import write_overlay
-from soundspot.localize.paint import Paint, stencil
+from soundspot.localize.paint import Paint, Painter, stencil
 from soundspot.localize.sheets import Sheets, paint
 from soundspot.localize.source import open_source
 from soundspot.localize.timeline import Shown, Timeline
@@ -76,29 +79,45 @@ def test_planes_fall_apart_and_join() -> None:
 
 
 def test_paint_in_planes_is_the_paint_of_the_picture(tmp_path: Path) -> None:
+    size = (192, 256)
     heat = judged().moments[0].heat
     layers = blended(of_classes().moments[2].classes, of_classes().moments[2].classes, 0.0)
     paints = {
-        "heat": draw.heat_paint(heat, HEIGHT, WIDTH),
-        "classes": draw_classes.heat_paint(layers, HEIGHT, WIDTH, draw_classes.palette_of(of_classes())),
+        "heat": draw.heat_paint(heat, *size),
+        "classes": draw_classes.heat_paint(layers, *size, draw_classes.palette_of(of_classes())),
     }
     for name, made in paints.items():
         assert (made.add.max(axis=2) <= 255 * (1 - made.keep) + 1).all(), "nothing runs over"
-        veiled = made.veil(BT709).over(Image.fromarray(planes_of(picture(), BT709)))
+        planes, veil = planes_of(picture(*size), BT709), made.veil(BT709)
+        veiled = Painter(planes.shape).lay(planes, veil, veil)  # type: ignore[arg-type]
         folder = tmp_path / name
         folder.mkdir()
-        shown = rgb(np.asarray(veiled), BT709, folder).astype(int)
-        assert np.abs(shown - made.over(picture())).mean() < 4, name
+        shown = rgb(veiled, BT709, folder).astype(int)
+        assert np.abs(shown - made.over(picture(*size))).mean() < 4, name
 
 
 def test_veils_flow_into_each_other_and_ends_are_exact() -> None:
     one, other = (draw.heat_paint(np.full((2, 2), heat, np.float32), 8, 8).veil(BT709) for heat in (0.0, 1.0))
-    assert one.towards(other, 0.0) is one
-    assert one.towards(other, 1.0) is other
-    base = Image.fromarray(planes_of(np.full((8, 8, 3), 100, np.uint8)))
-    values = [float(np.asarray(one.towards(other, part).over(base))[:8].mean()) for part in (0, 0.25, 0.5, 1)]
+    base = planes_of(np.full((8, 8, 3), 100, np.uint8))
+    painter = Painter((12, 8))
+    values = [float(painter.lay(base, one, other, part)[:8].mean()) for part in (0, 0.25, 0.5, 1)]
     assert values == sorted(values)
     assert values[1] - values[0] == pytest.approx((values[3] - values[0]) / 4, abs=2)
+    assert values[3] == painter.lay(base, other, other)[:8].mean()
+
+
+@given(arrays.arrays(np.uint8, (6, 4)), arrays.arrays(np.float32, (4, 4), elements=st.floats(0, 1, width=16)),
+       st.floats(0, 1))  # fmt: skip
+def test_no_sum_runs_over_and_nothing_is_lost_where_all_is_kept(
+    planes: np.ndarray, heat: np.ndarray, part: float
+) -> None:
+    made = draw.heat_paint(heat, 4, 4, opacity=1.0).veil(BT709)
+    full = Paint(1 - heat, np.floor(255 * heat[..., None].repeat(3, axis=2)).astype(np.uint8)).veil(BT709)
+    exact = [planes * (each.keep / 255) + each.add for each in (made, full)]
+    expected = exact[0] * (1 - part) + exact[1] * part
+    assert np.abs(Painter((6, 4)).lay(planes, made, full, part) - expected).max() <= 3
+    nothing = Paint(np.ones((4, 4), np.float32), np.zeros((4, 4, 3), np.uint8)).veil(BT709)
+    assert np.array_equal(Painter((6, 4)).lay(planes, nothing, nothing), planes)
 
 
 def test_a_stencil_covers_what_was_drawn_and_no_more() -> None:
@@ -124,7 +143,7 @@ def test_outlines_and_boxes_are_in_the_verdicts_colour_about_the_regions() -> No
         assert not drawn[:, 300:360].any(), "nothing between the two"
         assert (lines[200, 120] == 60).all(), "a region's inside is free"
         boxes = np.asarray(draw_regions.boxed(seen, *size, {}))
-        rows, columns = np.nonzero((boxes[..., :3] == colour).all(axis=2) & (boxes[..., 3] == 255))
+        _, columns = np.nonzero((boxes[..., :3] == colour).all(axis=2) & (boxes[..., 3] == 255))
         assert (columns.min(), columns.max()) == (pytest.approx(0, abs=4), pytest.approx(7 / 8 * 640, abs=30))
         assert boxes[200, 120, 3] == 0
     for verdict in ("off-screen", "silent"):
@@ -219,9 +238,10 @@ def test_less_opacity_shows_more_of_the_frame() -> None:
 @pytest.mark.parametrize("size", [(65, 47), (1500, 20)])
 def test_odd_and_wide_films_and_a_later_start(size: tuple[int, int], tmp_path: Path) -> None:
     sound = tone(300, 13, 16000)
-    film = make_film(tmp_path / "f.mp4", num_frames=26, rate=2, size=size, sample_rate=16000, samples=sound,
-                     picture=lambda _: np.full((size[1], size[0], 3), 120, np.uint8))  # fmt: skip
-    source = open_source(film).between(START, START + 2.5)
+    even = (size[0] // 2 * 2, size[1] // 2 * 2)
+    film = make_film(tmp_path / "f.mp4", num_frames=26, rate=2, size=even, sample_rate=16000, samples=sound,
+                     picture=lambda _: np.full((even[1], even[0], 3), 120, np.uint8))  # fmt: skip
+    source = dataclasses.replace(open_source(film), width=size[0], height=size[1]).between(START, START + 2.5)
     made = dataclasses.replace(judged(), shown=Shown(*size, 2.0, START, START + 2.5))
     write_overlay(source, made, tmp_path / "o.mp4")
     info = probe(tmp_path / "o.mp4")

@@ -175,10 +175,8 @@ def legend(classes: Sequence[ClassMoment], palette: Mapping[int, Colour], width:
     numbers = sorted(palette)
     size = round(row * 0.62)
     pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    longest = max(
-        (pen.textlength(" ".join(f"{classes[n].name} (off screen)".split()), font=draw.font(size)) for n in numbers),
-        default=0,
-    )
+    names = [" ".join(f"{classes[number].name} (off screen)".split()) for number in numbers]
+    longest = max((pen.textlength(name, font=draw.font(size)) for name in names), default=0)
     columns = max(1, min(len(numbers), int((width - row) // (longest + 2 * row))))
     rows = max(1, -(-len(numbers) // columns))
     sheet = Image.new("RGB", (width, rows * row), draw.PANEL_BACKGROUND)

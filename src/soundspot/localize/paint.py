@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageChops
+from PIL import Image
 
 from soundspot.media.planes import BLACK, NO_COLOUR, Planes, joined, parts_of, planes_of
 
@@ -45,33 +45,50 @@ class Paint:
         half = np.asarray(Image.fromarray(np.rint(keep_colour * 255).astype(np.uint8)).reduce(2))
         # What is kept of black and of no colour is already there: it comes off what is added.
         added = [_less(bright, keep, BLACK), _less(blue, half, NO_COLOUR), _less(red, half, NO_COLOUR)]
-        return Veil(Image.fromarray(joined(keep, half, half)), Image.fromarray(joined(*added)))
+        return Veil(joined(keep, half, half), joined(*added))
 
 
 def _less(values: Planes, keep: Planes, zero: int) -> Planes:
-    """`values` where `zero` stands for none, less what is kept of that."""
+    """`values` where `zero` stands for none, less what is kept of that; low enough that no sum runs over."""
     table = np.rint(np.arange(256) * zero / 255).astype(np.int16)
-    return np.clip(values - table[keep], 0, 255).astype(np.uint8)
+    return np.clip(values - table[keep], 0, 254 - np.minimum(keep, 254).astype(np.int16)).astype(np.uint8)
 
 
 @dataclass(frozen=True)
 class Veil:
-    """Paint for planes: both are 8-bit pictures of the planes' shape."""
+    """Paint for planes, of which it has the shape: 255 of `keep` is all."""
 
-    keep: Image.Image
-    add: Image.Image
+    keep: Planes
+    add: Planes
 
-    def towards(self, other: Veil, part: float) -> Veil:
-        """`part` of the way from this one to another."""
-        if part <= 0 or other is self:
-            return self
-        if part >= 1:
-            return other
-        return Veil(Image.blend(self.keep, other.keep, part), Image.blend(self.add, other.add, part))
 
-    def over(self, planes: Image.Image) -> Image.Image:
-        """Planes as an 8-bit picture -> the same with the paint on them."""
-        return ImageChops.add(ImageChops.multiply(planes, self.keep), self.add)
+class Painter:
+    """Lays veils over planes of one shape, in whole numbers and in its own memory."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self._keep, self._add, self._more = (np.empty(shape, np.uint16) for _ in range(3))
+
+    def lay(self, planes: Planes, veil: Veil, later: Veil, part: float = 0.0) -> Planes:
+        """Planes -> the same under what is `part` of the way from one veil to a later one."""
+        keep, add, more = self._keep, self._add, self._more
+        share = round(part * 256)
+        self._mix(veil.keep, later.keep, share, keep)
+        keep >>= 8
+        np.right_shift(keep, 7, out=more)
+        keep += more  # 255 becomes 256: all is kept as it is
+        self._mix(veil.add, later.add, share, add)
+        np.multiply(planes, keep, out=more)
+        more += add
+        more += 127
+        more >>= 8
+        return more.astype(np.uint8)
+
+    def _mix(self, one: Planes, other: Planes, share: int, out: npt.NDArray[np.uint16]) -> None:
+        """256 times what lies `share` of 256 on the way from one to the other."""
+        np.multiply(one, np.uint16(256 - share), out=out, dtype=np.uint16)
+        if share:
+            np.multiply(other, np.uint16(share), out=self._more, dtype=np.uint16)
+            out += self._more
 
 
 def stencil(drawn: Image.Image) -> Paint:

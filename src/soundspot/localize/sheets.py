@@ -6,16 +6,15 @@ depend on what is painted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image
 
 from soundspot.localize import draw, draw_classes, draw_key, draw_regions
 from soundspot.localize.classes import blended
 from soundspot.localize.draw import Style
-from soundspot.localize.paint import Paint, Picture, Veil, stencil
+from soundspot.localize.paint import Paint, Painter, Picture, Veil, stencil
 from soundspot.localize.timeline import Moment, Timeline
 from soundspot.media.planes import NO_COLOUR, Planes, parts_of, planes_of
 
@@ -37,7 +36,8 @@ class Sheets:
         self._panel = panel(timeline, self.palette, self.width, seconds, style)
         self._strip_below = self._panel.shape[0] - STRIP_HEIGHT - draw_classes.LANE_HEIGHT * len(self.palette)
         self._foot_height = self._foot(timeline.known[0]).shape[0] * 2 // 3
-        self._held: dict[Hashable, object] = {}
+        self._painter = Painter((self.height * 3 // 2, self.width))
+        self._held: dict[tuple[str, int], object] = {}
 
     @property
     def size(self) -> tuple[int, int]:
@@ -48,15 +48,15 @@ class Sheets:
         """A frame's planes -> those of the sheet at that time."""
         before, after, part = self.timeline.places_around(time_seconds)
         place = self.timeline.place_at(time_seconds)
-        shown = Image.fromarray(planes)
-        veil = self._once("veil", before, self._veil)
-        if veil is not None and part > 0 and (next_veil := self._once("veil", after, self._veil)) is not None:
-            veil = veil.towards(next_veil, part)
-        for each in (veil, self._once("lines", place, self._lines)):
-            shown = shown if each is None else each.over(shown)
+        shown = planes
+        veil, later = self._once("veil", before, self._veil), self._once("veil", after, self._veil)
+        if veil is not None and later is not None:
+            shown = self._painter.lay(shown, veil, later, part)
+        if (lines := self._once("lines", place, self._lines)) is not None:
+            shown = self._painter.lay(shown, lines, lines)
         foot = self._once("foot", place, lambda moment: parts_of(self._foot(moment)))
         sheet = np.empty((self.size[1] * 3 // 2, self.width), np.uint8)
-        for target, top, below in zip(parts_of(sheet), parts_of(np.asarray(shown)), foot, strict=True):
+        for target, top, below in zip(parts_of(sheet), parts_of(shown), foot, strict=True):
             target[: len(top)], target[len(top) :] = top, below
         self._mark(sheet, (time_seconds - self.timeline.start_seconds) / max(self.seconds, 1e-9))
         return sheet
@@ -64,7 +64,7 @@ class Sheets:
     def _once(self, kind: str, place: int, make: Callable[[Moment], T]) -> T:
         """What `make` gives for a moment; the last few are kept."""
         if (kind, place) not in self._held:
-            kept = [key for key in self._held if key[0] == kind]  # type: ignore[index]
+            kept = [key for key in self._held if key[0] == kind]
             for key in kept[: max(0, len(kept) - NEAR + 1)]:
                 del self._held[key]
             self._held[kind, place] = make(self.timeline.moments[place])
