@@ -4,7 +4,7 @@
 
 Both read the same made film of 640x360 at 25 frames a second with a sound, and write a film with the same heat, caption
 and strip. The simple way is what the overlay was before: decode to RGB, enlarge and colour the heat, darken and blend
-in floats, write the caption's letters, copy the strip, convert, encode with x264's `veryfast`, one frame after the other.
+in floats, write the caption's letters, copy the strip, convert, encode with x264's `veryfast`, one after the other.
 Prints frames a second of each (median of the repeats, taken in turn) and their ratio.
 """
 

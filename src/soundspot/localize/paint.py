@@ -50,8 +50,8 @@ class Paint:
 
 def _less(values: Planes, keep: Planes, zero: int) -> Planes:
     """`values` where `zero` stands for none, less what is kept of that; low enough that no sum runs over."""
-    table = np.rint(np.arange(256) * zero / 255).astype(np.int16)
-    return np.clip(values - table[keep], 0, 254 - np.minimum(keep, 254).astype(np.int16)).astype(np.uint8)
+    kept = ((keep * np.uint16(zero) + np.uint16(128)) >> 8).astype(np.uint8)
+    return np.minimum(values - np.minimum(values, kept), 254 - np.minimum(keep, 254))
 
 
 @dataclass(frozen=True)

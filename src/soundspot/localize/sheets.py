@@ -33,16 +33,17 @@ class Sheets:
         self.timeline, self.matrix, self.seconds, self.style = timeline, matrix, seconds, style
         self.width, self.height = size
         self.palette = draw_classes.palette_of(timeline) if timeline.tells_classes else {}
-        self._panel = panel(timeline, self.palette, self.width, seconds, style)
-        self._strip_below = self._panel.shape[0] - STRIP_HEIGHT - draw_classes.LANE_HEIGHT * len(self.palette)
-        self._foot_height = self._foot(timeline.known[0]).shape[0] * 2 // 3
+        whole = panel(timeline, self.palette, self.width, seconds, style)
+        self._above_strip = whole.shape[0] - STRIP_HEIGHT - draw_classes.LANE_HEIGHT * len(self.palette)
+        self._panel = parts_of(planes_of(whole, matrix))
+        self._caption_height = self._caption(timeline.known[0])[0].shape[0]
         self._painter = Painter((self.height * 3 // 2, self.width))
         self._held: dict[tuple[str, int], object] = {}
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of what `over` gives."""
-        return self.width, self.height + self._foot_height
+        return self.width, self.height + self._caption_height + len(self._panel[0])
 
     def over(self, planes: Planes, time_seconds: float) -> Planes:
         """A frame's planes -> those of the sheet at that time."""
@@ -54,10 +55,10 @@ class Sheets:
             shown = self._painter.lay(shown, veil, later, part)
         if (lines := self._once("lines", place, self._lines)) is not None:
             shown = self._painter.lay(shown, lines, lines)
-        foot = self._once("foot", place, lambda moment: parts_of(self._foot(moment)))
+        caption = self._once("caption", place, self._caption)
         sheet = np.empty((self.size[1] * 3 // 2, self.width), np.uint8)
-        for target, top, below in zip(parts_of(sheet), parts_of(shown), foot, strict=True):
-            target[: len(top)], target[len(top) :] = top, below
+        for target, *parts in zip(parts_of(sheet), parts_of(shown), caption, self._panel, strict=True):
+            np.concatenate(parts, out=target)
         self._mark(sheet, (time_seconds - self.timeline.start_seconds) / max(self.seconds, 1e-9))
         return sheet
 
@@ -82,21 +83,21 @@ class Sheets:
             drawn = draw_regions.named(moment, self.height, self.width, self.palette)
         return stencil(drawn).veil(self.matrix) if drawn.getbbox() else None
 
-    def _foot(self, moment: Moment) -> Planes:
-        """All that stands below the frame."""
+    def _caption(self, moment: Moment) -> tuple[Planes, Planes, Planes]:
+        """What stands below the frame at a moment: of classes a legend, and a line of text."""
         row = draw.bar_height(self.height)
         colours = draw_classes.GREYS if moment.classes else draw.VERDICT_COLOURS
-        parts = [draw.bar(self.width, row, draw.say(moment), colours[moment.verdict]), self._panel]
+        shown = draw.bar(self.width, row, draw.say(moment), colours[moment.verdict])
         if moment.classes:
-            parts.insert(0, draw_classes.legend(moment.classes, self.palette, self.width, row))
-        whole = np.concatenate(parts)
-        return planes_of(np.pad(whole, ((0, whole.shape[0] % 2), (0, 0), (0, 0)), mode="edge"), self.matrix)
+            names = draw_classes.legend(moment.classes, self.palette, self.width, row)
+            shown = np.concatenate([names, shown])
+        return parts_of(planes_of(shown, self.matrix))
 
     def _mark(self, sheet: Planes, share: float) -> None:
         """Where in the strip and the lanes the film is."""
         bright, blue, red = parts_of(sheet)
         x = min(max(int(share * self.width), 1), self.width - 1)
-        top = self.size[1] - self._panel.shape[0] - self._foot_height % 2 + self._strip_below
+        top = self.height + self._caption_height + self._above_strip
         bright[top:, x - 1 : x + 1] = WHITE
         for part in (blue, red):
             part[-(-top // 2) :, x // 2] = NO_COLOUR
