@@ -27,7 +27,7 @@ def localize(
         typer.Option(help="Write more: jsonl, csv, parquet, coco, masks, vtt, edl, html, or all. Again for more."),
     ] = None,
     show: Annotated[str, typer.Option(help="In the overlay film: heat, outline or box.")] = "heat",
-    opacity: Annotated[float, typer.Option(help="Of heat and lines in the overlay film, 0 to 1.")] = 0.6,
+    opacity: Annotated[float, typer.Option(help="Of heat in the overlay film, 0 to 1; lines fade below 0.6.")] = 0.6,
     batch_size: BatchSize = 8,
     device: Device = "cpu",
     as_json: Json = False,

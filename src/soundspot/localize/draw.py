@@ -47,13 +47,18 @@ class Style:
 
     show: Show = "heat"
     opacity: float = OPACITY
-    """Of heat and lines, in 0..1."""
+    """Of heat, in 0..1; lines fade below OPACITY."""
 
     def __post_init__(self) -> None:
         if self.show not in get_args(Show):
             raise unknown(get_args(Show), self.show, "look of the overlay")
         if not 0 <= self.opacity <= 1:
             raise UserError(f"expected an opacity from 0 to 1, got {self.opacity}; try {OPACITY}")
+
+    @property
+    def line_opacity(self) -> float:
+        """Of lines: thin as they are, they are full where heat lets the frame through."""
+        return min(1.0, self.opacity / OPACITY)
 
 
 @functools.cache

@@ -95,7 +95,7 @@ def outline_paint(
     """The edges alone of `overlay`."""
     large = [draw.enlarge(layer.heat, height, width) for layer in layers]
     nothing = Paint(np.ones((height, width), np.float32), np.zeros((height, width, 3), np.uint8))
-    return _edged(nothing, layers, large, palette, opacity)
+    return _edged(nothing, layers, large, palette, opacity, thick=2)
 
 
 def _edged(
@@ -104,10 +104,11 @@ def _edged(
     large: Sequence[npt.NDArray[np.float32]],
     palette: Mapping[int, Colour],
     opacity: float = 1.0,
+    thick: int = 1,
 ) -> Paint:
     """The paint with a line in its colour around each class, where its heat passes one half."""
     for layer, heat in zip(layers, large, strict=True):
-        line = draw.edge(heat >= 0.5, draw.line_width(heat.shape[0]))
+        line = draw.edge(heat >= 0.5, thick * draw.line_width(heat.shape[0]))
         paint.keep[line] = 1 - opacity
         paint.add[line] = np.array(_colour(layer, palette)) * opacity
     return paint

@@ -78,7 +78,7 @@ class Sheets:
     def _lines(self, moment: Moment) -> Veil | None:
         """What jumps from look to look: boxes, and names of classes."""
         if self.style.show == "box":
-            drawn = draw_regions.boxed(moment, self.height, self.width, self.palette, self.style.opacity)
+            drawn = draw_regions.boxed(moment, self.height, self.width, self.palette, self.style.line_opacity)
         else:
             drawn = draw_regions.named(moment, self.height, self.width, self.palette)
         return stencil(drawn).veil(self.matrix) if drawn.getbbox() else None
@@ -126,8 +126,8 @@ def paint(
     layers = blended(moment.classes, moment.classes, 0.0)
     if style.show == "outline":
         if moment.classes:
-            return draw_classes.outline_paint(layers, height, width, palette, style.opacity)
-        return draw_regions.outline_paint(moment, height, width, style.opacity)
+            return draw_classes.outline_paint(layers, height, width, palette, style.line_opacity)
+        return draw_regions.outline_paint(moment, height, width, style.line_opacity)
     if moment.classes:
         return draw_classes.heat_paint(layers, height, width, palette, style.opacity)
     return draw.heat_paint(moment.heat, height, width, style.opacity)
