@@ -29,15 +29,25 @@ def localize(
     start: Annotated[float, typer.Option(help="Second of the film to begin at.")] = 0.0,
     end: Annotated[float | None, typer.Option(help="Second of the film to end at; its end, if none.")] = None,
     film: Annotated[bool, typer.Option(help="Write the overlay film.")] = True,
+    export: Annotated[
+        list[str] | None,
+        typer.Option(help="Write more: jsonl, csv, parquet, coco, masks, vtt, edl, html, or all. Again for more."),
+    ] = None,
+    show: Annotated[str, typer.Option(help="In the overlay film: heat, outline or box.")] = "heat",
+    opacity: Annotated[float, typer.Option(help="Of heat in the overlay film, 0 to 1; lines fade below 0.6.")] = 0.6,
     jobs: Annotated[int, typer.Option(min=1, help="Films of a folder that are looked at at a time.")] = 1,
     batch_size: BatchSize = 8,
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
     """Show where the sound of a film (or of a picture beside a sound) comes from; stopped, it goes on where it was."""
+    from typing import cast
+
+    from soundspot.localize.draw import Show, Style
     from soundspot.localize.run import Wanted, run
 
-    wanted = Wanted(weights, every, start, end, batch_size, device, film)
+    style = Style(cast(Show, show), opacity)
+    wanted = Wanted(weights, every, start, end, batch_size, device, film, tuple(export or ()), style)
     place = Path(source)
     if place.is_dir():
         if sound is not None:

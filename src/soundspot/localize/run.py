@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from soundspot.localize.draw import Style
+from soundspot.localize.exports import EXPORTS, wanted_exports
 from soundspot.localize.film import write_overlay, write_summary
 from soundspot.localize.localizer import BATCH_SIZE, EVERY_SECONDS, Localizer
 from soundspot.localize.source import Source, open_source
@@ -34,8 +36,12 @@ class Wanted:
     batch_size: int = BATCH_SIZE
     device: str = "cpu"
     with_film: bool = True
+    exports: tuple[str, ...] = ()
+    """Names of `exports.EXPORTS`, or "all", beside timeline.jsonl."""
+    style: Style = field(default_factory=Style)
 
     def __post_init__(self) -> None:
+        wanted_exports(self.exports)
         if not 0 < self.every_seconds < math.inf:
             raise UserError(f"expected --every above 0 seconds, got {self.every_seconds}; try 0.5")
 
@@ -110,7 +116,9 @@ def _side(balance: float | None) -> str:
 
 
 def run(source_path: Path, sound_path: Path | None, out: Path, wanted: Wanted | None = None) -> Localized:
-    """Localize, and write overlay.mp4, timeline.jsonl and summary.png to `out`. Raises UserError for unusable input.
+    """Localize, and write overlay.mp4, timeline.jsonl, summary.png and what else is wanted to `out`.
+
+    Raises UserError for unusable input.
 
     A run that was stopped goes on where it was, if the film and what is asked are the same.
     """
@@ -137,7 +145,12 @@ def localize(localizer: Localizer, source: Source, out: Path, wanted: Wanted, *,
     if wanted.with_film:
         files["film"] = out / "overlay.mp4"
         with Bar("write the film", max(1, round(source.seconds * source.frames_per_second)), shown=shown) as bar:
-            write_overlay(source, timeline, files["film"], progress=bar.to)
+            write_overlay(source, timeline, files["film"], progress=bar.to, style=wanted.style)
+        timeline = replace(timeline, overlay=str(files["film"]))
+    for name in wanted_exports(wanted.exports):
+        if name != "jsonl":  # it is there
+            files[name] = out / EXPORTS[name].file_name
+            EXPORTS[name].write(timeline, files[name])
     done = Localized(timeline, files, source.seconds)
     shutil.rmtree(folder)
     return done

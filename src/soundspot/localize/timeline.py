@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 from collections import Counter
@@ -16,7 +15,6 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from soundspot.localize.classes import ClassMoment, ClassVerdict, Layer, blended, names_of
-from soundspot.media.files import written_aside
 from soundspot.types import Box
 
 Verdict = Literal["on-screen", "off-screen", "silent", "unsure"]
@@ -138,6 +136,8 @@ class Timeline:
     """The largest samples along the whole sound, evenly spaced, 0..1."""
     shown: Shown | None = None
     """Of what it is the timeline, where that is known."""
+    overlay: str | None = None
+    """A film that was written of it, whose time 0 is where the timeline starts."""
 
     @property
     def start_seconds(self) -> float:
@@ -152,13 +152,14 @@ class Timeline:
 
     def at(self, time_seconds: float) -> Moment:
         """The moment nearest to a time."""
-        return self.moments[self._nearest(time_seconds)]
+        return self.moments[self.place_at(time_seconds)]
 
     def known_at(self, time_seconds: float) -> Moment:
         """The same, with or without map and heat."""
-        return self.known[self._nearest(time_seconds)]
+        return self.known[self.place_at(time_seconds)]
 
-    def _nearest(self, time_seconds: float) -> int:
+    def place_at(self, time_seconds: float) -> int:
+        """The place among the moments of the one nearest to a time."""
         index = round((time_seconds - self.known[0].time_seconds) / self.step_seconds)
         return min(max(index, 0), len(self.known) - 1)
 
@@ -174,14 +175,19 @@ class Timeline:
         return blended(before.classes, after.classes, part)
 
     def _around(self, time_seconds: float) -> tuple[Moment, Moment, float]:
-        """The moments before and after a time, and which share of the way lies behind it: none or all about a cut."""
+        """The moments before and after a time, and which share of the way lies behind it."""
+        before, after, part = self.places_around(time_seconds)
+        return self.moments[before], self.moments[after], part
+
+    def places_around(self, time_seconds: float) -> tuple[int, int, float]:
+        """The same of their places among the moments; the share is none or all about a cut."""
         place = (time_seconds - self.known[0].time_seconds) / self.step_seconds
         before = min(max(math.floor(place), 0), len(self.moments) - 1)
         after = min(before + 1, len(self.moments) - 1)
         part = min(max(place - before, 0.0), 1.0)
         if self.known[before].shot != self.known[after].shot:
             part = float(part >= 0.5)
-        return self.moments[before], self.moments[after], part
+        return before, after, part
 
     @property
     def tells_classes(self) -> bool:
@@ -218,16 +224,25 @@ class Timeline:
     def _seconds(self, start: int, end: int) -> tuple[float, float]:
         """From when to when a run of moments stands."""
         half = self.step_seconds / 2
-        return max(0.0, self.known[start].time_seconds - half), self.known[end - 1].time_seconds + half
+        last = math.inf if self.shown is None else self.shown.end_seconds
+        begin, stop = self.known[start].time_seconds - half, self.known[end - 1].time_seconds + half
+        return max(self.start_seconds, begin), min(last, stop)
 
-    def save(self, path: Path) -> None:
-        """Write timeline.jsonl: a line of provenance, then a line a moment."""
+    def head(self) -> dict[str, Any]:
+        """What it is the timeline of and what made it, as plain values."""
         head = {"source": self.source, "step_seconds": self.step_seconds, "made_with": self.provenance}
-        with written_aside(path) as aside, aside.open("w", encoding="utf-8") as file:
-            file.writelines(
-                json.dumps(line, ensure_ascii=False) + "\n"
-                for line in itertools.chain([head], (moment.row() for moment in self.moments))
-            )
+        return head if self.shown is None else head | {"shown": vars(self.shown)}
+
+    def save(self, path: Path | str, kind: str | None = None) -> None:
+        """Write it as one of `exports.EXPORTS`: as `kind`, or as the path's ending says; UserError if neither does.
+
+        A path without an ending is a folder, for masks.
+        """
+        from soundspot.localize.exports import EXPORTS, kind_of
+        from soundspot.lookup import find
+
+        path = Path(path)
+        find(EXPORTS, kind_of(path) if kind is None else kind, "export").write(self, path)
 
 
 def _tag(moment: Moment) -> str:
