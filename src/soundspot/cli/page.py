@@ -14,7 +14,7 @@ from soundspot.cli.words import Device
 def page(
     weights: Annotated[
         list[str] | None,
-        typer.Argument(help="What visitors may choose from: 'default', or weights files; the first is chosen at first."),
+        typer.Argument(help="'default', or weights files: what visitors may choose from, the first at first."),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 lets in other machines.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at; 0: any free one.")] = 7860,

@@ -113,7 +113,7 @@ def _settings(handlers: Handlers) -> tuple[Any, ...]:
         weights = gr.Dropdown(list(names), value=names[0], label="Weights", elem_id="spot-weights")
         threshold = gr.Slider(
             0.01, 0.99, value=round(handlers.weights.threshold(names[0]), 2), step=0.01,
-            label="Threshold", info="On-screen from this probability on. No second look is needed.",
+            label="Threshold", info="On-screen from here on.",
             elem_id="spot-threshold",
         )  # fmt: skip
         show = gr.Radio(list(SHOWS), value=SHOWS[0], label="Look", visible=len(SHOWS) > 1, elem_id="spot-show")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 
@@ -44,7 +45,7 @@ class Curve:
         """The whole of it; page.js makes it live."""
         moments = harmless(json.dumps(self._moments(), separators=(",", ":")))
         ticks = "".join(
-            f'<span style="left:{share:.0%}">{clock(self.start + share * self.seconds)[:-2]}</span>'
+            f'<span style="left:{share:.0%}">{self._told(self.start + share * self.seconds)}</span>'
             for share in (0.0, 0.25, 0.5, 0.75, 1.0)
         )
         return (
@@ -71,14 +72,22 @@ class Curve:
             for moment in self.timeline.known
         ]
 
+    def _told(self, time_seconds: float) -> str:
+        """A time along the axis: tenths only where seconds would repeat."""
+        told = clock(time_seconds)
+        return told if self.seconds < 20 else told[:-2]
+
     def _x(self, time_seconds: float) -> float:
         return min(max((time_seconds - self.start) / self.seconds, 0.0), 1.0) * WIDTH
 
     def _bands(self) -> str:
         """What is said when, as colour behind everything."""
         parts = []
-        for start, end, verdict, _ in self.timeline.stretches():
-            left, right = self._x(start), self._x(end)
+        stretches = list(self.timeline.stretches())
+        for number, (start, end, verdict, _) in enumerate(stretches):
+            left = self._x(start)
+            # the last look speaks for what is left
+            right = WIDTH if number == len(stretches) - 1 else self._x(end)
             parts.append(
                 f'<rect x="{left:.2f}" width="{max(right - left, 0.5):.2f}" y="0" height="{HEIGHT:g}"'
                 f' fill="{colour_of(verdict)}" fill-opacity="0.28"/>'
@@ -91,9 +100,11 @@ class Curve:
         peaks = _thinned(self.timeline.wave, MAX_POINTS)
         loudest = max(peaks, default=0.0) or 1.0
         places = [(number + 0.5) / max(len(peaks), 1) * WIDTH for number in range(len(peaks))]
-        above = [f"{x:.1f},{WAVE_MIDDLE - peak / loudest * WAVE_REACH:.1f}" for x, peak in zip(places, peaks, strict=True)]
-        below = [f"{x:.1f},{WAVE_MIDDLE + peak / loudest * WAVE_REACH:.1f}" for x, peak in zip(places, peaks, strict=True)]
-        return f'<polygon class="spot-wave" points="{" ".join([*above, *reversed(below)])}"/>' if peaks else ""
+        reaches = [(x, peak / loudest * WAVE_REACH) for x, peak in zip(places, peaks, strict=True)]
+        points = [(x, WAVE_MIDDLE - reach) for x, reach in reaches]
+        points += [(x, WAVE_MIDDLE + reach) for x, reach in reversed(reaches)]
+        told = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        return f'<polygon class="spot-wave" points="{told}"/>' if peaks else ""
 
     def _line(self) -> str:
         points = [
@@ -113,7 +124,8 @@ class Curve:
 def heard_in(moment: Moment) -> list[list[object]]:
     """[[what is heard, how surely], ...], the surest first; of classes those that sound, or are out of sight."""
     if moment.classes:
-        return [[each.name, None] for each in moment.classes if each.verdict in ("sounding", "off-screen")][:NUM_TAGS]
+        heard = [each.name for each in moment.classes if each.verdict in ("sounding", "off-screen")]
+        return [[name, None] for name in heard[:NUM_TAGS]]
     return [[name, round(value, 2)] for name, value in moment.tags[:NUM_TAGS]]
 
 
@@ -122,4 +134,4 @@ def _thinned(values: Sequence[float], most: int) -> list[float]:
     if len(values) <= most:
         return list(values)
     edges = [round(number * len(values) / most) for number in range(most + 1)]
-    return [max(values[start:end]) for start, end in zip(edges, edges[1:], strict=False)]
+    return [max(values[start:end]) for start, end in itertools.pairwise(edges)]

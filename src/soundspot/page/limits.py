@@ -90,10 +90,11 @@ def check_contents(path: Path, kind: Kind) -> None:
         with av.open(f"file:{path.absolute()}", metadata_errors="replace", options=_CAREFUL) as container:
             for stream in container.streams.video if kind == "film" else ():
                 _check_size(stream.width or 0, stream.height or 0, path)
-                if float(stream.average_rate or 0) > MAX_FRAMES_PER_SECOND:
+                rate = float(stream.average_rate or 0)
+                if rate > MAX_FRAMES_PER_SECOND:
                     raise UserError(
-                        f"{path}: expected up to {MAX_FRAMES_PER_SECOND:g} frames a second, got"
-                        f" {float(stream.average_rate):.0f}; save it at 30"
+                        f"{path}: expected up to {MAX_FRAMES_PER_SECOND:g} frames a second, got {rate:.0f}; save it at"
+                        " 30"
                     )
     except (av.FFmpegError, ValueError) as error:
         if isinstance(error, UserError):

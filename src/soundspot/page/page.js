@@ -49,6 +49,8 @@
     const [, verdict, sure, heard, colour] = momentAt(element, time);
     element.setAttribute("aria-valuenow", time.toFixed(2));
     element.setAttribute("aria-valuetext", `${clock(time)}, ${verdict}`);
+    const told = document.querySelector(".spot-clock");
+    if (told) told.textContent = `${clock(time)} / ${clock(Number(element.dataset.seconds))}`;
     const now = document.querySelector(".spot-now");
     const chip = part("b", verdict, "spot-chip");
     chip.style.background = colour;
@@ -99,9 +101,22 @@
     tip.style.left = `${share * 100}%`;
     tip.style.transform = `translateX(${-share * 100}%)`;
   });
+  const toggle = (video) => (video.paused ? video.play().catch(() => {}) : video.pause());
+  const controls = {
+    play: toggle,
+    mute: (video, button) => {
+      video.muted = kept.muted = !video.muted;
+      button.textContent = video.muted ? "Unmute" : "Mute";
+    },
+    large: (video) => (video.requestFullscreen ? video.requestFullscreen() : video.webkitEnterFullscreen?.()),
+  };
   document.addEventListener("click", (event) => {
     const row = event.target.closest?.(".spot-jump");
     if (row) jump(Number(row.dataset.time) + 0.01);
+    const video = overlay();
+    const button = event.target.closest?.(".spot-controls button");
+    if (button && video) controls[button.dataset.do](video, button);
+    if (event.target.matches?.(".spot-players video, .spot-players img") && video) toggle(video);
   });
   document.addEventListener("keydown", (event) => {
     const element = event.target.closest?.(".spot-curve");
@@ -111,7 +126,7 @@
     const keys = { ArrowRight: video.currentTime + step, ArrowLeft: video.currentTime - step, Home: 0,
       End: Number(element.dataset.seconds) };
     if (event.key in keys) jump(Math.max(0, keys[event.key]));
-    else if (event.key === " ") video.paused ? video.play() : video.pause();
+    else if (event.key === " ") toggle(video);
     else return;
     event.preventDefault();
   });
@@ -124,7 +139,12 @@
     const second = other(video);
     if (second && Math.abs(second.currentTime - video.currentTime) > slack) second.currentTime = video.currentTime;
   };
+  const named = (text) => {
+    const button = document.querySelector('.spot-controls [data-do="play"]');
+    if (button) button.textContent = text;
+  };
   hear("play", (video) => {
+    if (video.dataset.part === "overlay") named("❚❚ Pause");
     follow(video, 0.05);
     if (other(video)?.paused) other(video).play().catch(() => {});
     if (video.dataset.part === "overlay") kept.playing = true;
@@ -132,6 +152,7 @@
   hear("pause", (video) => {
     if (video.dataset.part !== "overlay" || !video.isConnected) return;
     kept.playing = false;
+    named("▶ Play");
     original()?.pause();
     follow(video, 0.05);
   });
@@ -139,7 +160,7 @@
     if (video.dataset.part === "overlay") follow(video, 0.05);
   });
   hear("timeupdate", (video) => {
-    if (video.dataset.part !== "overlay") return;
+    if (video.dataset.part !== "overlay" || !video.spotReady) return;
     kept.result = video.closest(".spot-players").dataset.result;
     kept.time = video.currentTime;
     follow(video, 0.2);
@@ -147,6 +168,7 @@
   });
   // A film that was drawn again goes on where the one before was.
   hear("loadedmetadata", (video) => {
+    video.spotReady = true;
     if (video.closest(".spot-players").dataset.result !== kept.result) {
       if (video.dataset.part === "overlay") show(0);
       return;
@@ -154,6 +176,7 @@
     video.currentTime = kept.time;
     if (video.dataset.part === "overlay") {
       show(kept.time);
+      video.muted = Boolean(kept.muted);
       if (kept.playing) video.play().catch(() => {});
     }
   });
@@ -164,7 +187,13 @@
       element.spotSeen = true;
       const video = overlay();
       show(video && video.readyState ? video.currentTime : 0);
-      if (!video || !video.readyState) return;
     }
+    // What was asked for appears below the fold of a phone.
+    for (const name of ["progress", "problem"]) {
+      const told = document.querySelector(`.spot-${name}`);
+      if (told && kept.told !== name) told.scrollIntoView({ block: "nearest", behavior: "smooth" });
+      if (told) kept.told = name;
+    }
+    if (!document.querySelector(".spot-progress, .spot-problem")) kept.told = "";
   }).observe(document, { childList: true, subtree: true });
 })();

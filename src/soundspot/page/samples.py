@@ -37,7 +37,7 @@ class Sample:
 
 
 def samples_in(folder: Path | None) -> dict[str, Sample]:
-    """The samples by name: the films of a folder, and its pictures beside sounds of the same name. UserError for none."""
+    """By name: the films of a folder, and its pictures beside sounds of the same name. UserError for none."""
     if folder is None:
         return {GUITAR: Sample(None)}
     if not folder.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import shutil
 import signal
 import socket
@@ -17,6 +18,7 @@ from soundspot.types import UserError
 
 if TYPE_CHECKING:
     from soundspot.page.visits import Visits
+    from soundspot.page.work import Weights
 
 MOST_CONNECTIONS = 256
 QUIET = {
@@ -45,8 +47,8 @@ def serve(
         with _listen(host, port) as listening:
             # read once, when the framework is imported
             os.environ.update(QUIET, GRADIO_TEMP_DIR=str(folder / "uploads"))
-            app, visits = _app(weights, device, samples, limits, folder)
-            _run(app, listening, visits, lambda: tell(f"http://{_shown(host)}:{listening.getsockname()[1]}/"))
+            app, visits, chosen = _app(weights, device, samples, limits, folder)
+            _run(app, listening, visits, chosen, lambda: tell(f"http://{_shown(host)}:{listening.getsockname()[1]}/"))
     except KeyboardInterrupt:
         pass  # the way to end it
     finally:
@@ -76,8 +78,8 @@ def _shown(host: str) -> str:
 
 def _app(
     weights: tuple[str, ...], device: str, samples: Path | None, limits: Limits, folder: Path
-) -> tuple[Any, Visits]:
-    """Everything behind the door, with the first weights loaded: what is wrong with them is told now."""
+) -> tuple[Any, Visits, Weights]:
+    """Everything behind the door; what is wrong with the files of weights or samples is told now."""
     try:
         import fastapi
         import gradio as gr
@@ -95,8 +97,6 @@ def _app(
 
     chosen, visits = Weights(weights, device), Visits(folder, limits)
     page = build(Handlers(chosen, visits, limits, samples_in(samples)))
-    with chosen.borrow(chosen.names[0]):
-        pass
     outer = fastapi.FastAPI(
         docs_url=None, redoc_url=None, openapi_url=None, middleware=[Middleware(Door, visits=visits)]
     )
@@ -106,10 +106,11 @@ def _app(
         ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False, theme=theme(), css=css(), head=head(),
         allowed_paths=[], app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )  # fmt: skip
-    return app, visits
+    return app, visits, chosen
 
 
-def _run(app: Any, listening: socket.socket, visits: Visits, ready: Callable[[], None]) -> None:
+def _run(app: Any, listening: socket.socket, visits: Visits, weights: Weights, ready: Callable[[], None]) -> None:
+    """Serve until interrupted. The first weights are loaded meanwhile; UserError if they cannot be."""
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -121,15 +122,29 @@ def _run(app: Any, listening: socket.socket, visits: Visits, ready: Callable[[],
         app, log_level="critical", access_log=False, server_header=False, limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=1, lifespan="on", ws="none",
     )  # fmt: skip
-    ended = threading.Event()
-    sweeper = threading.Thread(target=_sweep, args=(visits, ended), daemon=True)
-    sweeper.start()
+    server, failed, ended = Server(config), queue.SimpleQueue[UserError](), threading.Event()
+
+    def load() -> None:
+        try:
+            with weights.borrow(weights.names[0]):
+                pass
+        except UserError as error:
+            failed.put(error)
+            server.should_exit = True
+
+    helpers = [
+        threading.Thread(target=load, daemon=True),
+        threading.Thread(target=_sweep, args=(visits, ended), daemon=True),
+    ]
+    for helper in helpers:
+        helper.start()
     try:
-        Server(config).run(sockets=[listening])
+        server.run(sockets=[listening])
     finally:
         ended.set()
         visits.close()
-        sweeper.join()
+    if not failed.empty():
+        raise failed.get()
 
 
 def _sweep(visits: Visits, ended: threading.Event) -> None:

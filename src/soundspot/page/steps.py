@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -39,8 +40,7 @@ class Steps(Generic[T]):
         self.now = Step()
         self._work, self._gone = work, gone
         self._left = threading.Event()
-        self._value: T | None = None
-        self._error: BaseException | None = None
+        self._done: Future[T] = Future()
 
     def begin(self, name: str) -> Callable[[int, int], None]:
         """The next part of the work; what it returns is told how many of how many are done."""
@@ -56,26 +56,16 @@ class Steps(Generic[T]):
 
     def watch(self) -> Iterator[Step]:
         """How far it is, now and then, until it is done; its error is raised here. Who stops watching stops it."""
-        thread = threading.Thread(target=self._run, daemon=True)
-        thread.start()
-        try:
-            while thread.is_alive():
-                yield self.now
-                thread.join(EVERY_SECONDS)
-        finally:
-            self._left.set()
-            thread.join()
-        if self._error is not None:
-            raise self._error
-
-    def _run(self) -> None:
-        try:
-            self._value = self._work(self)
-        except BaseException as error:  # raised again in the thread that watches
-            self._error = error
+        with ThreadPoolExecutor(1) as pool:
+            self._done = pool.submit(self._work, self)
+            try:
+                while wait([self._done], EVERY_SECONDS).not_done:
+                    yield self.now
+            finally:
+                self._left.set()
+        self._done.result()
 
     @property
     def value(self) -> T:
         """What the work gave, once it is done."""
-        assert self._value is not None
-        return self._value
+        return self._done.result(timeout=0)

@@ -18,6 +18,11 @@ SAYS: Mapping[str | None, str] = {
     None: "heat shows where, and not how sure",
 }
 MAX_STRETCHES = 200
+# A browser's own controls would lie over the film's caption and strip; these are for both films at once.
+CONTROLS = """<div class="spot-controls"><button type="button" data-do="play" aria-label="Play">▶ Play</button>
+<span class="spot-clock"></span><button type="button" data-do="mute" aria-label="Mute">Mute</button>
+<button type="button" data-do="large" aria-label="Full screen"><svg viewBox="0 0 16 16"
+aria-hidden="true"><path d="M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4"/></svg></button></div>"""
 
 WELCOME = """
 <section class="spot-welcome">
@@ -65,20 +70,18 @@ def _about(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def players(found: Found, note: str = "") -> str:
+def players(found: Found) -> str:
     """The original and the overlay, side by side; page.js keeps them together."""
     if found.source.still is None:
-        original = f'<video data-part="original" src="{_address(found, "original.mp4")}" muted playsinline preload="auto"></video>'
+        address = _address(found, "original.mp4")
+        original = f'<video data-part="original" src="{address}" muted playsinline preload="auto"></video>'
     else:
         original = f'<img src="{_address(found, "original.jpg")}" alt="The picture as it was given">'
-    overlay = (
-        f'<video data-part="overlay" src="{_address(found, "overlay.mp4")}" controls playsinline preload="auto"></video>'
-    )
-    told = f'<p class="spot-note">{harmless(note)}</p>' if note else ""
+    overlay = f'<video data-part="overlay" src="{_address(found, "overlay.mp4")}" playsinline preload="auto"></video>'
     return (
         f'<section class="spot-players" data-result="{harmless(found.folder.parent.name + found.folder.name)}">'
         f"<figure><figcaption>Original</figcaption>{original}</figure>"
-        f"<figure><figcaption>Where it sounds</figcaption>{overlay}</figure></section>{told}"
+        f"<figure><figcaption>Where it sounds</figcaption>{overlay}</figure>{CONTROLS}</section>"
     )
 
 
@@ -110,8 +113,8 @@ def _shares(found: Found) -> str:
 
 def _legend(found: Found) -> str:
     if found.judge.calibration is None:
-        told = "Wave: the sound. These weights hold no calibration" if not found.timeline.tells_classes else "Wave: the sound"
-        return f'<p class="spot-legend">{told}. Click to jump; arrow keys step.</p>'
+        why = "" if found.timeline.tells_classes else " These weights hold no calibration, so there is no curve."
+        return f'<p class="spot-legend">Wave: the sound.{why} Click to jump; arrow keys step.</p>'
     return (
         '<p class="spot-legend">Curve: how sure that the source is in view (top: certain). Dashed: your threshold,'
         f" {found.threshold:.0%}. Wave: the sound. Click to jump; arrow keys step.</p>"

@@ -8,15 +8,13 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
+from typing import TYPE_CHECKING, Any
 
 from soundspot.localize.classes import ClassThresholds
 from soundspot.localize.film import write_summary
 from soundspot.localize.judging import Judge, Moments
-from soundspot.localize.localizer import Localizer
 from soundspot.localize.source import Source, open_source
 from soundspot.localize.timeline import Timeline
 from soundspot.lookup import find
@@ -26,6 +24,9 @@ from soundspot.page.look import Look, write_film
 from soundspot.page.original import as_browsers_play
 from soundspot.types import UserError
 from soundspot.weights import find_weights, read_header
+
+if TYPE_CHECKING:
+    from soundspot.localize.localizer import Localizer
 
 EVERY_SECONDS = 0.5
 Progress = Callable[[int, int], None]
@@ -68,6 +69,8 @@ class Weights:
     def borrow(self, name: str) -> Iterator[Localizer]:
         """A localizer of one's own for a while. UserError for a name that is not in the list."""
         file = find(self._files, name, "weights")
+        from soundspot.localize.localizer import Localizer  # torch: the page answers before it is there
+
         try:
             localizer = self._idle[name].get_nowait()
         except queue.Empty:
@@ -93,9 +96,10 @@ def own_threshold(judge: Judge) -> float:
 
 
 def judged_by(judge: Judge, threshold: float) -> Judge:
-    """The same judge with another threshold for "on-screen": what was unsure below it stays so.
+    """The same judge with another threshold for "on-screen"; of classes it is the one for being in view.
 
-    UserError for a threshold that is no probability. Of classes it is the one for being in view.
+    Weights that know "unsure" keep their lower bound: what lies between it and the threshold is unsure. UserError for a
+    threshold that is no probability.
     """
     if not 0 < threshold < 1:
         raise UserError(f"expected a threshold between 0 and 1, got {threshold}; move the slider")
@@ -103,8 +107,9 @@ def judged_by(judge: Judge, threshold: float) -> Judge:
         return judge
     own = judge.calibration
     if own is not None:
+        low = threshold if own.low == own.high else min(own.low, threshold)
         # the stated rates were measured at the weights' own bounds
-        own = replace(own, low=min(own.low, threshold), high=threshold, unsure_rate=None, error_rate=None)
+        own = replace(own, low=low, high=threshold, unsure_rate=None, error_rate=None)
     return replace(judge, calibration=own, thresholds=ClassThresholds(judge.thresholds.heard, threshold))
 
 
@@ -115,7 +120,7 @@ class Asked:
     weights: str
     threshold: float | None = None
     """None: the weights' own."""
-    look: Look = Look()
+    look: Look = field(default_factory=Look)
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,8 @@ class Found:
         assert isinstance(moments, Moments)
         made_with = {**self.timeline.provenance, **_as_text(judge)}
         timeline = replace(self.timeline, moments=moments.judged_by(judge), provenance=made_with)
-        return replace(self, timeline=timeline, asked=replace(self.asked, threshold=threshold), version=self.version + 1)
+        asked = replace(self.asked, threshold=threshold)
+        return replace(self, timeline=timeline, asked=asked, version=self.version + 1)
 
     def file(self, name: str) -> Path:
         """Where a download lies; an export is made when it is first asked for. UserError for a name not offered."""
