@@ -26,7 +26,8 @@ API = "/gradio_api"
 ALLOWED = {
     "GET": re.compile(
         rf"/|/config|/theme\.css|/favicon\.ico|/manifest\.json|/pwa_icon|/(assets|static)/[\w./@%-]+"
-        rf"|/result/[\w-]+/\d+/[\w.-]+|{API}/(info|startup-events|queue/data|upload_progress|heartbeat/\w+)"
+        rf"|/result/[\w-]+/\d+/[\w.-]+|{API}/(info|startup-events|queue/data|upload_progress|heartbeat/\w+)",
+        re.ASCII,
     ),
     "POST": re.compile(rf"{API}/(upload|queue/join|cancel|reset|startup-events)"),
 }

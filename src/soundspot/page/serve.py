@@ -126,8 +126,7 @@ def _run(app: Any, listening: socket.socket, visits: Visits, weights: Weights, r
 
     def load() -> None:
         try:
-            with weights.borrow(weights.names[0]):
-                pass
+            weights.warm()
         except UserError as error:
             failed.put(error)
             server.should_exit = True

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from soundspot.localize.classes import ClassThresholds
 from soundspot.localize.film import write_summary
 from soundspot.localize.judging import Judge, Moments
@@ -19,6 +21,7 @@ from soundspot.localize.source import Source, open_source
 from soundspot.localize.timeline import Timeline
 from soundspot.lookup import find
 from soundspot.media.image import write_image
+from soundspot.media.video import probe
 from soundspot.page.limits import Limits, check_seconds
 from soundspot.page.look import Look, write_film
 from soundspot.page.original import as_browsers_play
@@ -36,7 +39,7 @@ ORIGINALS = ("original.mp4", "original.jpg")
 
 
 def exports() -> Mapping[str, Any]:
-    """The table of exports, where this soundspot has one: name -> what has `file_name`, `about` and `write`."""
+    """The table of exports, where this soundspot has one: kind -> what has `file_name` and `about`."""
     try:
         from soundspot.localize.exports import EXPORTS  # type: ignore[import-not-found, unused-ignore]
     except ModuleNotFoundError:
@@ -80,6 +83,11 @@ class Weights:
             yield localizer
         finally:
             self._idle[name].put(localizer)
+
+    def warm(self) -> None:
+        """Load the first, and ask it once: what it needs is fetched and read now, not when the first visitor comes."""
+        with self.borrow(self.names[0]) as localizer:
+            localizer(np.zeros((64, 64, 3), np.uint8), np.zeros(localizer.sample_rate, np.float32))
 
     def threshold(self, name: str) -> float:
         """From which probability on these weights say themselves that a source is in view."""
@@ -153,12 +161,13 @@ class Found:
 
     def file(self, name: str) -> Path:
         """Where a download lies; an export is made when it is first asked for. UserError for a name not offered."""
-        table = {export.file_name: export for export in exports().values()}
+        kinds = {export.file_name: kind for kind, export in exports().items()}
         if name in {*OWN, *ORIGINALS}:
             return self.folder / name
-        export, path = find(table, name, "download"), self.folder / name
+        kind, path = find(kinds, name, "download"), self.folder / name
         if not path.exists():
-            export.write(self.timeline, path)
+            save: Any = self.timeline.save  # it takes a kind where there are exports
+            save(path, kind=kind)
         if path.is_dir():
             return Path(shutil.make_archive(str(path), "zip", path))
         return path
@@ -181,7 +190,10 @@ def look(
     begin: Callable[[str], Progress],
 ) -> Found:
     """Open a film (or a picture and its sound), look, judge, and draw into `folder`. UserError for unusable input."""
-    source = open_source(*given)
+    film, sound = given
+    if sound is None and not probe(film).has_sound:
+        raise UserError(f"{film}: expected a film with a sound track, got none; give a picture and a sound instead")
+    source = open_source(film, sound)
     check_seconds(source.duration_seconds, limits)
     source = source.between(0.0, limits.max_seconds)  # a file may hold more than it claims
     begin("Load the weights")
