@@ -21,7 +21,7 @@ from soundspot.media.video import probe
 from soundspot.predictions import Predictions
 
 VERBS = (
-    "localize", "separate", "samples", "samples stamps", "samples paste", "samples film", "samples vpo",
+    "localize", "page", "separate", "samples", "samples stamps", "samples paste", "samples film", "samples vpo",
     "samples negatives", "samples is3", "samples instruments", "samples mixtures", "weights", "weights fetch",
     "weights list", "train", "neighbours", "calibrate", "predict", "score", "report", "check", "extract",
     "annotations", "annotations fetch", "annotations list", "convert", "fuse", "embed", "retrieve", "recognise", "list",
