@@ -19,7 +19,6 @@ from soundspot.media.image import write_image
 from soundspot.media.video import probe
 from soundspot.page.curve import Curve, clock
 from soundspot.page.limits import Limits
-from soundspot.page.look import SHOWS, Look
 from soundspot.page.original import as_browsers_play
 from soundspot.page.samples import GUITAR, samples_in
 from soundspot.page.steps import Steps, Stopped
@@ -152,14 +151,6 @@ def test_samples_are_films_and_pairs_of_a_folder(red: Path, tmp_path: Path) -> N
         samples_in(tmp_path / "empty")
     with pytest.raises(UserError, match="got no folder; check --samples"):
         samples_in(tmp_path / "gone")
-
-
-def test_looks_that_are_not_offered_are_refused() -> None:
-    assert [Look(show).show for show in SHOWS] == list(SHOWS)
-    with pytest.raises(UserError, match="unknown look 'x'"):
-        Look("x")
-    with pytest.raises(UserError, match="expected an opacity from 0 to 1"):
-        Look(opacity=2.0)
 
 
 def test_work_tells_its_steps_and_stops_when_nobody_watches() -> None:

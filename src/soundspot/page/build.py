@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
 
@@ -11,7 +11,6 @@ from soundspot.localize import draw
 from soundspot.page import views
 from soundspot.page.handlers import Handlers
 from soundspot.page.limits import ENDINGS
-from soundspot.page.look import HAS_OPACITY, SHOWS
 
 HERE = Path(__file__).parent
 SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
@@ -116,8 +115,6 @@ def _settings(handlers: Handlers) -> tuple[Any, ...]:
             label="Threshold", info="On-screen from here on.",
             elem_id="spot-threshold",
         )  # fmt: skip
-        show = gr.Radio(list(SHOWS), value=SHOWS[0], label="Look", visible=len(SHOWS) > 1, elem_id="spot-show")
-        opacity = gr.Slider(
-            0.1, 1.0, value=draw.OPACITY, step=0.05, label="Opacity", visible=HAS_OPACITY, elem_id="spot-opacity"
-        )
+        show = gr.Radio(list(get_args(draw.Show)), value="heat", label="Look", elem_id="spot-show")
+        opacity = gr.Slider(0.1, 1.0, value=draw.OPACITY, step=0.05, label="Opacity", elem_id="spot-opacity")
     return weights, threshold, show, opacity

@@ -6,14 +6,14 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 
+from soundspot.localize.draw import Show, Style
 from soundspot.lookup import find
 from soundspot.page import views
 from soundspot.page.limits import Kind, Limits, sentence
-from soundspot.page.look import Look
 from soundspot.page.samples import Sample, draw_guitar
 from soundspot.page.steps import Steps, Stopped
 from soundspot.page.visits import Visit, Visits
@@ -78,7 +78,7 @@ class Handlers:
         try:
             if abs(threshold - found.threshold) > 1e-6:
                 found = found.again(threshold)
-            found = replace(found, asked=replace(found.asked, look=Look(show, opacity)))
+            found = replace(found, asked=replace(found.asked, look=Style(cast(Show, show), opacity)))
         except UserError as error:
             return _keep(self._problem(visit, error))
         visit.found = found
@@ -153,7 +153,7 @@ class Handlers:
                 steps.begin("Open the film")
                 files = given()
                 name = visit.names[files[0]]
-                asked = Asked(weights, threshold, Look(show, opacity))
+                asked = Asked(weights, threshold, Style(cast(Show, show), opacity))
                 return look(self.weights, self.limits, folder, files, name, asked, steps.begin)
 
             before = visit.found

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from soundspot.localize.classes import ClassThresholds
-from soundspot.localize.film import write_summary
+from soundspot.localize.draw import Style
+from soundspot.localize.exports import EXPORTS, Export
+from soundspot.localize.film import write_overlay, write_summary
 from soundspot.localize.judging import Judge, Moments
 from soundspot.localize.source import Source, open_source
 from soundspot.localize.timeline import Timeline
@@ -23,7 +25,6 @@ from soundspot.lookup import find
 from soundspot.media.image import write_image
 from soundspot.media.video import probe
 from soundspot.page.limits import Limits, check_seconds
-from soundspot.page.look import Look, write_film
 from soundspot.page.original import as_browsers_play
 from soundspot.types import UserError
 from soundspot.weights import find_weights, read_header
@@ -38,14 +39,18 @@ OWN = {"timeline.jsonl": "Timeline (JSON Lines)", "summary.png": "Summary pictur
 ORIGINALS = ("original.mp4", "original.jpg")
 
 
-def exports() -> Mapping[str, Any]:
-    """The table of exports, where this soundspot has one: kind -> what has `file_name` and `about`."""
+def exports() -> Mapping[str, Export]:
+    """The exports that can be written here, beyond what is always there."""
+    return {name: export for name, export in EXPORTS.items() if export.file_name not in OWN and _can_be_written(export)}
+
+
+def _can_be_written(export: Export) -> bool:
     try:
-        from soundspot.localize.exports import EXPORTS  # type: ignore[import-not-found, unused-ignore]
-    except ModuleNotFoundError:
-        return {}
-    table: Mapping[str, Any] = EXPORTS
-    return {name: export for name, export in table.items() if export.file_name not in OWN}
+        if export.require is not None:
+            export.require()
+    except UserError:  # an extra is not installed
+        return False
+    return True
 
 
 class Weights:
@@ -128,7 +133,7 @@ class Asked:
     weights: str
     threshold: float | None = None
     """None: the weights' own."""
-    look: Look = field(default_factory=Look)
+    look: Style = field(default_factory=Style)
 
 
 @dataclass(frozen=True)
@@ -166,8 +171,7 @@ class Found:
             return self.folder / name
         kind, path = find(kinds, name, "download"), self.folder / name
         if not path.exists():
-            save: Any = self.timeline.save  # it takes a kind where there are exports
-            save(path, kind=kind)
+            self.timeline.save(path, kind=kind)
         if path.is_dir():
             return Path(shutil.make_archive(str(path), "zip", path))
         return path
@@ -201,7 +205,7 @@ def look(
         timeline = localizer.source(source, every_seconds=EVERY_SECONDS, progress=begin("Listen and look"))
         judge = localizer.judge
     # people see, and take home, their own name of the film, not where it lay here
-    found = Found(source, replace(timeline, source=name), judge, asked, folder)
+    found = Found(source, replace(timeline, source=name, overlay=str(folder / "overlay.mp4")), judge, asked, folder)
     if asked.threshold is not None:
         found = found.again(asked.threshold)
     if source.still is None:
@@ -228,4 +232,4 @@ def write_down(found: Found) -> None:
 def draw_all(found: Found, progress: Progress) -> None:
     """The summary picture and the overlay film."""
     write_summary(found.source, found.timeline, found.folder / "summary.png")
-    write_film(found.source, found.timeline, found.folder / "overlay.mp4", found.asked.look, progress)
+    write_overlay(found.source, found.timeline, found.folder / "overlay.mp4", progress, found.asked.look)
