@@ -21,7 +21,7 @@ i.v-unsure { background: #cc79a7 } i.v-none { background: #c8c8c8 }
 .wide { overflow-x: auto; max-width: 100% }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 14px; width: 100% }
 td, th { padding: 4px 9px 4px 0; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top }
-td:first-child { white-space: nowrap } td { overflow-wrap: anywhere }
+td:first-child { white-space: nowrap } td { overflow-wrap: break-word }
 tr.now td { background: #e69f0033 }
 td button { all: unset; cursor: pointer; color: var(--accent); text-decoration: underline }
 td button:focus-visible { outline: 2px solid var(--accent) }
