@@ -54,6 +54,7 @@
     const now = document.querySelector(".spot-now");
     const chip = part("b", verdict, "spot-chip");
     chip.style.background = colour;
+    if (verdict === "silent") chip.style.color = "#fff";
     now.replaceChildren(part("time", clock(time)), chip);
     if (sure !== null && verdict !== "silent") now.append(part("span", `in view: ${Math.round(sure * 100)} %`));
     for (const [name, value] of heard) {

@@ -113,8 +113,10 @@ def _shares(found: Found) -> str:
 
 def _legend(found: Found) -> str:
     if found.judge.calibration is None:
-        why = "" if found.timeline.tells_classes else " These weights hold no calibration, so there is no curve."
-        return f'<p class="spot-legend">Wave: the sound.{why} Click to jump; arrow keys step.</p>'
+        classes = "Curve: how sure that a class that is heard is in view. Wave: the sound."
+        plain = "Wave: the sound. These weights hold no calibration, so there is no curve."
+        told = classes if found.timeline.tells_classes else plain
+        return f'<p class="spot-legend">{told} Click to jump; arrow keys step.</p>'
     return (
         '<p class="spot-legend">Curve: how sure that the source is in view (top: certain). Dashed: your threshold,'
         f" {found.threshold:.0%}. Wave: the sound. Click to jump; arrow keys step.</p>"
