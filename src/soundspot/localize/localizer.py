@@ -21,7 +21,7 @@ from soundspot.localize.classes import ClassThresholds
 from soundspot.localize.given import Picture, Sound, picture_of, sound_of
 from soundspot.localize.judging import Judge, Moments
 from soundspot.localize.looks import Look, Looks
-from soundspot.localize.shots import change, colours_of
+from soundspot.localize.shots import change, glance_of
 from soundspot.localize.source import SoundWindows, Source, open_source
 from soundspot.localize.timeline import Calibration, Moment, Timeline
 from soundspot.media.audio import stereo_balance
@@ -179,18 +179,18 @@ class Localizer:
         """Batches of fitted pictures with their times, windows of sound, what changed, and the loudest samples."""
         before, held = None, ([], [], [], [])  # type: ignore[var-annotated]
         for number, (time, frame) in enumerate(frames):
-            colours = colours_of(frame)
+            glance = glance_of(frame)
             if number >= skip:
                 window = windows.around(time)
                 values = (
                     (time, fit_picture(frame, self.method.inputs)),
                     window,
-                    0.0 if before is None else change(before, colours),
+                    0.0 if before is None else change(before, glance),
                     _peaks(_middle(window, round(every_seconds * self.sample_rate))),
                 )
                 for column, value in zip(held, values, strict=True):
                     column.append(value)
-            before = colours
+            before = glance
             if len(held[0]) == size:
                 yield held
                 held = ([], [], [], [])
