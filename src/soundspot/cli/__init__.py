@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from soundspot import __version__
-from soundspot.cli import data, media, recognition, results, retrieval, scoring, separation, training
+from soundspot.cli import data, export, live, media, recognition, results, retrieval, scoring, separation, training
 from soundspot.cli.samples import samples_app
 from soundspot.types import UserError
 
@@ -31,6 +31,7 @@ annotations_app = typer.Typer(
 )
 VERBS: tuple[Callable[..., None], ...] = (
     media.localize,
+    live.live,
     separation.separate,
     training.train,
     training.neighbours,
@@ -45,6 +46,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     retrieval.embed,
     retrieval.retrieve,
     recognition.recognise,
+    export.export,
 )
 """In the order of --help."""
 for verb in VERBS:

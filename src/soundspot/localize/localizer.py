@@ -90,7 +90,7 @@ class Localizer:
         """
         picture, samples = picture_of(image), sound_of(sound, sample_rate, self.sample_rate)
         window = _middle(samples, round(self.method.inputs.seconds * self.sample_rate))
-        return self.judge.moment(next(self._looks([(0.0, fit_picture(picture, self.method.inputs))], [window])))
+        return self.judge.moment(next(self.looks([(0.0, fit_picture(picture, self.method.inputs))], [window])))
 
     def video(
         self,
@@ -166,7 +166,7 @@ class Localizer:
         )
         frames = source.frames(1 / every_seconds, start)
         for batch in ahead(self._batches(frames, windows, batch_size, every_seconds, skip=min(1, len(done))), AHEAD):
-            yield from self._looks(*batch)
+            yield from self.looks(*batch)
 
     def _batches(
         self,
@@ -198,13 +198,14 @@ class Localizer:
             yield held
 
     @torch.no_grad()
-    def _looks(
+    def looks(
         self,
         frames: list[tuple[float, npt.NDArray[np.uint8]]],
         sounds: list[Heard],
         changes: list[float] | None = None,
         peaks: list[Peaks] | None = None,
     ) -> Iterator[Look]:
+        """What the method says of pictures, as it wants them, with their times, and of the windows of sound beside."""
         inputs = self.method.inputs
         batch = Stack(
             images=torch.from_numpy(np.stack([image for _, image in frames])),
