@@ -32,9 +32,7 @@ def make(path: Path, minutes: float, width: int, height: int) -> Path:
     ground = np.random.default_rng(0).integers(0, 256, (height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
     ground = ground.repeat(8, axis=0).repeat(8, axis=1)[:height, :width]
     at = np.arange(RATE) / RATE
-    with FilmWriter(
-        path, width=width, height=height, frames_per_second=FRAMES_PER_SECOND, sample_rate=RATE
-    ) as writer:
+    with FilmWriter(path, width=width, height=height, frames_per_second=FRAMES_PER_SECOND, sample_rate=RATE) as writer:
         for second in range(round(60 * minutes)):
             for part in range(FRAMES_PER_SECOND):
                 writer.write_frame(np.roll(ground, 4 * (second * FRAMES_PER_SECOND + part), axis=1))

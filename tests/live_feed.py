@@ -12,9 +12,10 @@ import av
 def feed(film: Path, pipe: IO[bytes], speed: float = 1.0) -> dict[float, float]:
     """Write the film as MPEG-TS; gives back when (time.monotonic) the picture of each time was written."""
     written: dict[float, float] = {}
-    with av.open(str(film)) as source, av.open(
-        pipe, "w", format="mpegts", options={"flush_packets": "1", "muxdelay": "0", "muxpreload": "0"}
-    ) as sink:
+    with (
+        av.open(str(film)) as source,
+        av.open(pipe, "w", format="mpegts", options={"flush_packets": "1", "muxdelay": "0", "muxpreload": "0"}) as sink,
+    ):
         streams = {s.index: sink.add_stream_from_template(s) for s in source.streams if s.type in ("video", "audio")}
         began = time.monotonic()
         for packet in source.demux():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from soundspot.lookup import find
 from soundspot.media.audio import SPECTROGRAMS
 from soundspot.media.files import written_aside
 from soundspot.methods.base import Method, Option
+from soundspot.methods.spot import Spot
+from soundspot.onnx_spot import SpotSteps
 from soundspot.predict import provenance
 from soundspot.types import Batch, UserError
 from soundspot.weights import find_weights, load
@@ -70,8 +73,7 @@ class _Graph(nn.Module):
     def __init__(self, method: Method) -> None:
         super().__init__()
         self.method = method
-        encoders = getattr(method, "encoders", None)  # kept out of a state dict, but part of a graph
-        self.held = nn.ModuleList(each for each in encoders() if isinstance(each, nn.Module)) if encoders else None
+        self.steps = SpotSteps(method) if isinstance(method, Spot) else None
         inputs = method.inputs
         self.sample_rate = inputs.sample_rate or DEFAULT_RATE
         self.spectrogram = find(SPECTROGRAMS, inputs.spectrogram, "spectrogram")
@@ -81,13 +83,20 @@ class _Graph(nn.Module):
         self.register_buffer("std", torch.tensor(inputs.image_std).view(3, 1, 1))
 
     def forward(self, image: Tensor, waveform: Tensor) -> Tensor:
-        batch = _AnySize(
+        batch = self._batch(image, waveform)
+        return (self.method.localize(batch) if self.steps is None else self.steps(batch)).float()
+
+    def maps(self, image: Tensor, waveform: Tensor) -> Tensor:
+        """What the method itself gives: what the graph is measured by."""
+        return self.method.localize(self._batch(image, waveform)).float()
+
+    def _batch(self, image: Tensor, waveform: Tensor) -> Batch:
+        return _AnySize(
             image=(image.float().div(255) - self.mean) / self.std,
             audio=self.spectrogram(waveform, self.sample_rate),
             clip_ids=(),
             extra={"waveform": waveform} if self.method.inputs.waveform else {},
         )
-        return self.method.localize(batch).float()
 
     def example(self, size: int) -> tuple[Tensor, Tensor]:
         """Pictures and samples of noise, the same at every call."""
@@ -190,16 +199,15 @@ def _reason(error: BaseException) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """torch's exporter tells its progress and its doubts about names of axes; what counts is compared afterwards."""
-    logger = logging.getLogger("torch.onnx")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
+    """torch's exporter tells its progress, doubts and whole graphs; what counts is compared afterwards."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(before)
+        logging.disable(before)
 
 
 def _difference(graph: _Graph, path: Path, name: str) -> float:
@@ -213,7 +221,7 @@ def _difference(graph: _Graph, path: Path, name: str) -> float:
     for size in SIZES:
         image, waveform = graph.example(size)
         with torch.no_grad():
-            wanted: npt.NDArray[np.float32] = graph(image, waveform).numpy()
+            wanted: npt.NDArray[np.float32] = graph.maps(image, waveform).numpy()
         (got,) = session.run(["map"], {"image": image.numpy(), "waveform": waveform.numpy()})
         if got.shape != wanted.shape or not np.isfinite(got).all():
             raise UserError(f"{name}: expected maps {wanted.shape} of the graph, got {got.shape}; use torch")

@@ -64,7 +64,14 @@ def test_a_sound_is_the_same_in_every_form(tmp_path: Path) -> None:
     path = tmp_path / "s.wav"
     write_wav(path, samples, RATE)
     learned = torch.from_numpy(samples.copy()).requires_grad_()
-    forms = [samples, samples[0], samples[0].astype(np.float64), samples[0].tolist(), torch.from_numpy(samples), learned]
+    forms = [
+        samples,
+        samples[0],
+        samples[0].astype(np.float64),
+        samples[0].tolist(),
+        torch.from_numpy(samples),
+        learned,
+    ]
     for form in [*forms, path, str(path)]:
         got = sound_of(form, None, RATE)
         assert (got.shape, got.dtype) == ((1, RATE // 2), np.float32)

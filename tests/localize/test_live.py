@@ -269,7 +269,8 @@ def test_a_mistake_is_one_line(
     done = command("live", *words, "--weights", tiny)
     assert (done.code, done.out) == (2, "")
     assert what in done.err
-    assert len(done.err.strip().splitlines()) == 1
+    # ALSA speaks for itself
+    assert len([line for line in done.err.strip().splitlines() if not line.startswith("ALSA")]) == 1
 
 
 def test_a_told_moment_is_one_plain_line(film: Path) -> None:

@@ -27,7 +27,7 @@ def look(number: int, classes: bool = False) -> Look:
         level_dbfs=-math.inf if number % 4 == 3 else -20.0 - number / 3,
         change=float(draw.random()),
         peaks=tuple(draw.random(8).tolist()),
-        tags=(("Dog", 1 / 3), ("Geräusch, \"laut\"\n", 0.25)),
+        tags=(("Dog", 1 / 3), ('Geräusch, "laut"\n', 0.25)),
         balance=None if number % 2 else -1 / 7,
         heard=tuple(draw.random(3).tolist()) if classes else (),
         seen=draw.random((3, 4, 5)).astype(np.float32) if classes else np.zeros((0, 0), np.float32),

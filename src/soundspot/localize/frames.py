@@ -17,9 +17,9 @@ COLUMNS = (
     "boxes", "box_labels", "tracks",
 )  # fmt: skip
 """`level_dbfs` of digital silence is minus infinity; what is not known is NaN (`probability` without a calibration,
-`balance` of mono). `tags`: a list of (name, probability), the likeliest in `tag`. `boxes`: a list of (x0, y0, x1, y1) in
-0..1, with a name each in `box_labels` and the number of its track in `tracks`. `peak_x`, `peak_y`: where it is hottest, in
-0..1. Of a method that tells classes apart: also a column `class NAME` each, with its verdict."""
+`balance` of mono). `tags`: a list of (name, probability), the likeliest in `tag`. `boxes`: a list of (x0, y0, x1, y1)
+in 0..1, with a name each in `box_labels` and the number of its track in `tracks`. `peak_x`, `peak_y`: where it is
+hottest, in 0..1. Of a method that tells classes apart: also a column `class NAME` each, with its verdict."""
 
 
 def frame_of(timeline: Timeline) -> pandas.DataFrame:

@@ -246,7 +246,11 @@ class Live:
 
 
 def open_live(
-    localizer: Localizer, source: str, sound: str | None = None, every_seconds: float = EVERY_SECONDS, queue: int = QUEUE
+    localizer: Localizer,
+    source: str,
+    sound: str | None = None,
+    every_seconds: float = EVERY_SECONDS,
+    queue: int = QUEUE,
 ) -> Live:
     """`source` as `open_stream` takes it; `sound`, where the source has none: an ALSA device such as "default"."""
     if not 0 < every_seconds < math.inf:

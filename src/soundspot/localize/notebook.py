@@ -1,4 +1,4 @@
-"""What a notebook shows of a timeline or a moment: plain HTML with pictures in it, no script, nothing from elsewhere."""
+"""What a notebook shows of a timeline or a moment: HTML with pictures in it, no script, nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def timeline_html(timeline: Timeline) -> str:
 def moment_html(moment: Moment, frame: npt.NDArray[np.uint8] | None = None) -> str:
     """Heat and boxes, over the frame where there is one, and what is said of it."""
     return (
-        '<div style="font-family:sans-serif;font-size:13px;display:inline-block;margin:4px">'
+        '<div style="font-family:sans-serif;font-size:13px;display:inline-block;vertical-align:top;'
+        f'width:{TILE_WIDTH}px;margin:4px">'
         f"{_picture(moment, frame)}<div>{_mark(moment.verdict)} {escape(draw.at_time(moment).strip())}</div></div>"
     )
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EXTRA = "pip install 'soundspot[plot]'"
 NUM_TAGS = 6
-"""Rows of tags: those heard most over the whole film."""
+"""Rows of tags: those told first and most surely over the whole film."""
 HEIGHTS = (3.0, 0.5, 1.0, 2.0)
 GREY = "#444444"
 
@@ -99,8 +99,8 @@ def _draw_wave(axes: Any, timeline: Timeline, edges: np.ndarray) -> None:
 def _draw_tags(axes: Any, timeline: Timeline, edges: np.ndarray) -> None:
     sums: dict[str, float] = {}
     for moment in timeline.known:
-        for name, value in moment.tags:
-            sums[name] = sums.get(name, 0.0) + value
+        for rank, (name, value) in enumerate(moment.tags, start=1):  # exact names come before their families
+            sums[name] = sums.get(name, 0.0) + value / rank
     names = sorted(sums, key=lambda name: -sums[name])[:NUM_TAGS]
     grid = np.zeros((max(len(names), 1), len(timeline.known)))
     for column, moment in enumerate(timeline.known):

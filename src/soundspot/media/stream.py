@@ -80,7 +80,9 @@ class Stream:
         except (av.EOFError, IndexError):  # PyAV's other way to end, where a stream appeared after the start
             return
         except av.FFmpegError as error:
-            raise MediaError(f"{self.name}: expected the stream to go on, got '{error.strerror}'; start again") from error
+            raise MediaError(
+                f"{self.name}: expected the stream to go on, got '{error.strerror}'; start again"
+            ) from error
 
     def close(self) -> None:
         """Let go of it."""
@@ -95,9 +97,7 @@ def open_stream(name: str, format_name: str | None = None) -> Stream:
     address, form, is_paced = _address(name, format_name)
     options = SOON | (TCP if name.startswith("rtsp") else {})
     try:
-        container = av.open(
-            address, format=form, options=options, timeout=OPEN_SECONDS if "://" in name else None
-        )
+        container = av.open(address, format=form, options=options, timeout=OPEN_SECONDS if "://" in name else None)
     except (av.FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise MediaError(f"{name}: expected a stream of picture and sound, got '{reason}'; is it running?") from error

@@ -236,7 +236,7 @@ class Spot(Method):
 
     def people(self, cells: Tensor, weight: Tensor) -> Tensor:
         """(B, dim, h, w), (B,) -> (B, h, w): where people are, as far as people are heard."""
-        seen = self._learned(cells, self.person.expand(cells.shape[0], -1))
+        seen = self._learned(cells, self.person.expand(len(cells), -1))
         return seen + weight.clamp_min(math.exp(NO_MATCH)).log().view(-1, 1, 1)
 
     @torch.no_grad()

@@ -98,12 +98,12 @@ class Bridge:
         """(B, T) probabilities -> (B, S): how strongly each of `makers` is heard, its most probable tag's weight."""
         weights = tags[:, self.tags.to(tags.device)] * self.tag_weights.to(tags)
         sets = self.sets.to(tags.device).expand_as(weights)
-        return tags.new_zeros(tags.shape[0], len(self.makers)).scatter_reduce(1, sets, weights, "amax")
+        return tags.new_zeros(len(tags), len(self.makers)).scatter_reduce(1, sets, weights, "amax")
 
     def weights(self, tags: Tensor) -> Tensor:
         """(B, T) probabilities -> (B, 1001): how strongly each ImageNet class, and last PERSON, is asked for."""
         by_set = self.set_weights(tags)
-        weights = tags.new_zeros(tags.shape[0], NUM_IMAGENET + 1)
+        weights = tags.new_zeros(len(tags), NUM_IMAGENET + 1)
         for which, classes in enumerate(self.makers):
             index = torch.tensor(classes, device=tags.device)
             weights[:, index] = torch.maximum(weights[:, index], by_set[:, which : which + 1])

@@ -28,9 +28,6 @@ class Regions(NamedTuple):
 
 def find_regions(objectness: Tensor, threshold: float = 0.0) -> Regions:
     """(B, h, w) log-odds of an object -> connected regions above `threshold`, the largest MAX_REGIONS of a picture."""
-    if not len(objectness):  # its values are not asked for: an exported graph has none yet
-        empty = objectness.new_zeros(0, *objectness.shape[1:], dtype=torch.bool)
-        return Regions(torch.zeros(0, dtype=torch.long, device=objectness.device), empty)
     pictures: list[int] = []
     masks: list[np.ndarray] = []
     for picture, scores in enumerate(objectness.detach().float().cpu().numpy()):
@@ -40,11 +37,10 @@ def find_regions(objectness: Tensor, threshold: float = 0.0) -> Regions:
             if sizes[index] >= MIN_CELLS:
                 pictures.append(picture)
                 masks.append(labels == index + 1)
+    empty = np.zeros((0, *objectness.shape[1:]), dtype=bool)
     return Regions(
         torch.tensor(pictures, dtype=torch.long, device=objectness.device),
-        torch.from_numpy(np.stack(masks) if masks else np.zeros((0, *objectness.shape[1:]), dtype=bool)).to(
-            objectness.device
-        ),
+        torch.from_numpy(np.stack(masks) if masks else empty).to(objectness.device),
     )
 
 
