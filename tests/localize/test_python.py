@@ -123,7 +123,7 @@ def test_a_table_has_a_row_a_moment_and_its_columns() -> None:
 def test_an_empty_timeline_has_an_empty_table_and_classes_their_columns() -> None:
     assert Timeline("x", [], 0.5).to_dataframe().shape == (0, len(COLUMNS))
     heat = np.zeros((2, 4), np.float32)
-    dog = ClassMoment(name="dog", heard=0.9, seen=0.8, verdict="sounding", heat=heat, seen_heat=heat, boxes=())
+    dog = ClassMoment(name="dog", heard=0.9, seen=0.8, verdict="sounding", heat=heat)
     table = Timeline("x", [moment(0.0, "on-screen", classes=(dog,))], 0.5).to_dataframe()
     assert table["class dog"].tolist() == ["sounding"]
 

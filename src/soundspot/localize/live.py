@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -263,7 +264,7 @@ def open_live(
     streams = [open_stream(source)]
     if sound is not None:
         streams[0].sound = None
-        is_device = "://" not in sound and not sound.startswith(("/", "."))
+        is_device = "://" not in sound and not Path(sound).exists()
         streams.append(open_stream(sound, "alsa" if is_device else None))
         streams[1].picture = None
     for kind in ("picture", "sound"):

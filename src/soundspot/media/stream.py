@@ -18,7 +18,7 @@ from soundspot.media.container import Decoded, duration_seconds, find_stream
 from soundspot.media.errors import MediaError
 from soundspot.media.files import absence
 from soundspot.media.sound import MAX_SAMPLE_RATE, Layout, mixed, sound_frame, to_float
-from soundspot.media.video import _to_rgb
+from soundspot.media.video import to_rgb
 
 OPEN_SECONDS = 15.0
 """How long an address may take to answer, or a stream may say nothing."""
@@ -42,7 +42,7 @@ class Piece(NamedTuple):
 
 def pixels_of(picture: Decoded) -> npt.NDArray[np.uint8]:
     """(H, W, 3) of what is on screen."""
-    return _to_rgb(picture, VideoReformatter())
+    return to_rgb(picture, VideoReformatter())
 
 
 @dataclass
