@@ -12,7 +12,7 @@ WAIT_SECONDS = 0.1
 
 
 def ahead(items: Iterator[T], count: int) -> Generator[T]:
-    """The items in order, made in another thread, at most `count` of them before they are asked for.
+    """The items in order, made in another thread: at most `count` wait to be asked for, and one more is in the making.
 
     What fails there is raised here, in its place. When this generator is closed, so is `items`.
     """

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,12 @@ from scipy.special import expit
 from soundspot.localize.classes import ClassMoment, ClassVerdict, Layer, blended, names_of
 from soundspot.types import Box
 
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
 Verdict = Literal["on-screen", "off-screen", "silent", "unsure"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 SILENCE_DBFS = -60.0
 """Sound whose level stays below this counts as silence: 1/1000 of full scale."""
 
@@ -93,6 +98,18 @@ class Moment:
             return tuple(each.name for each in self.classes if each.verdict == "sounding" for _ in each.boxes)
         return (self.tags[0][0] if self.tags else "",) * len(self.boxes)
 
+    def __repr__(self) -> str:
+        """In one line; arrays by their shapes."""
+        sure = "" if self.probability is None else f" {self.probability:.0%}"
+        heard = f", {self.tags[0][0]!r}" if self.tags else ""
+        shape = " x ".join(map(str, self.map.shape))
+        return f"Moment({self.time_seconds:g} s, {self.verdict or 'relative'}{sure}{heard}, map {shape})"
+
+    def _repr_html_(self) -> str:
+        from soundspot.localize.notebook import moment_html
+
+        return moment_html(self)
+
     def row(self) -> dict[str, Any]:
         """The moment as plain values, one line of timeline.jsonl."""
         y, x = np.unravel_index(int(np.argmax(self.map)), self.map.shape)
@@ -138,6 +155,44 @@ class Timeline:
     """Of what it is the timeline, where that is known."""
     overlay: str | None = None
     """A film that was written of it, whose time 0 is where the timeline starts."""
+
+    def __len__(self) -> int:
+        return len(self.moments)
+
+    def __iter__(self) -> Iterator[Moment]:
+        return iter(self.moments)
+
+    @overload
+    def __getitem__(self, index: int) -> Moment: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Moment]: ...
+    def __getitem__(self, index: int | slice) -> Moment | Sequence[Moment]:
+        return self.moments[index]
+
+    def __repr__(self) -> str:
+        """In one line: of what, how many moments, and which share of them has which verdict."""
+        if not self.known:
+            return f"Timeline({self.source!r}, no moments)"
+        times = f"{self.known[0].time_seconds:g} to {self.known[-1].time_seconds:g} s"
+        shares = ", ".join(f"{verdict} {share:.0%}" for verdict, share in self.shares().items())
+        return f"Timeline({self.source!r}, {len(self)} moments from {times}: {shares})"
+
+    def _repr_html_(self) -> str:
+        from soundspot.localize.notebook import timeline_html
+
+        return timeline_html(self)
+
+    def plot(self) -> Figure:
+        """Probability with the unsure band, verdicts, waveform and tags over time. Needs the extra `plot`."""
+        from soundspot.localize.plot import figure_of
+
+        return figure_of(self)
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """A row a moment, with `soundspot.localize.frames.COLUMNS`. Needs the extra `tables`."""
+        from soundspot.localize.frames import frame_of
+
+        return frame_of(self)
 
     @property
     def start_seconds(self) -> float:

@@ -123,7 +123,7 @@ def read_frame(path: Path | str, time_seconds: float | None = None) -> npt.NDArr
     with closing(decode(path, "picture", time_seconds)) as frames:
         for item in frames:
             if shown is not None and item.time_seconds > time_seconds + _slack(item):
-                return _to_rgb(shown, VideoReformatter())
+                return to_rgb(shown, VideoReformatter())
             shown = item
     if shown is None:
         raise _nothing_decoded(path)
@@ -133,7 +133,7 @@ def read_frame(path: Path | str, time_seconds: float | None = None) -> npt.NDArr
             f"{path}: expected a moment within the film's picture, got {time_seconds:.3f} s where it ends at"
             f" {end:.3f} s; ask for an earlier one"
         )
-    return _to_rgb(shown, VideoReformatter())
+    return to_rgb(shown, VideoReformatter())
 
 
 def iter_frames(
@@ -150,7 +150,7 @@ def iter_frames(
     """
     reformatter = VideoReformatter()
     shown = shown_at_rate(Path(path), frames_per_second, start_seconds, end_seconds)
-    return (Frame(time, _to_rgb(item, reformatter)) for time, item in shown)
+    return (Frame(time, to_rgb(item, reformatter)) for time, item in shown)
 
 
 def shown_at_rate(
@@ -205,7 +205,8 @@ def _slack(item: Decoded) -> float:
     return min(float(item.frame.time_base) / 2, MAX_TIME_SLACK_SECONDS) + 1e-6
 
 
-def _to_rgb(item: Decoded, reformatter: VideoReformatter) -> npt.NDArray[np.uint8]:
+def to_rgb(item: Decoded, reformatter: VideoReformatter) -> npt.NDArray[np.uint8]:
+    """A decoded picture as (H, W, 3), turned as it is to be shown."""
     frame = item.frame
     matrix = int(frame.colorspace) if int(frame.colorspace) in KNOWN_MATRICES else int(Colorspace.ITU601)
     # RGB has no such matrix, but older PyAV looks at the source's only where the destination's differs.
