@@ -147,7 +147,8 @@ def metadata(method: Method, map_shape: tuple[int, ...]) -> dict[str, str]:
     image = {"size": inputs.image_size, "resize": inputs.resize, "mean": inputs.image_mean, "std": inputs.image_std}
     sound = {"sample_rate": rate, "seconds": inputs.seconds, "samples": round(inputs.seconds * rate)}
     origin = {key: value for key, value in provenance(method).items() if key not in ("options", "initial")}
-    kept = {key: method.provenance[key] for key in ("calibration", "class_thresholds") if key in method.provenance}
+    fitted: tuple[str, ...] = ("calibration", "class_thresholds")
+    kept = {key: method.provenance[key] for key in fitted if key in method.provenance}
     return {
         **origin,
         **kept,
