@@ -256,3 +256,18 @@ def test_embeddings_are_unit_vectors(loaded: Spot, batch: Batch) -> None:
     assert pictures.shape == sounds.shape == (4, 64)
     assert torch.allclose(pictures.norm(dim=1), torch.ones(4), atol=1e-5)
     assert torch.allclose(sounds.norm(dim=1), torch.ones(4), atol=1e-5)
+
+
+def test_hearing_beside_localizing_changes_neither(loaded: Spot, batch: Batch) -> None:
+    maps, heard = loaded.localize_and_hear(batch)
+    assert torch.equal(heard, loaded.hear(batch))
+    assert torch.equal(maps, loaded.localize(batch))
+
+
+def test_the_faster_form_of_the_encoder_gives_the_same_maps(
+    loaded: Spot, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with torch.no_grad():
+        faster = loaded.localize(batch)
+        monkeypatch.setattr(loaded, "features", loaded.encoders()[0])
+        assert torch.allclose(loaded.localize(batch), faster, atol=1e-4)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from soundspot.localize.localizer import Localizer
 from soundspot.localize.timeline import Calibration
 from soundspot.methods import METHODS
 from soundspot.methods.base import Method
-from soundspot.train.calibrate import best_threshold, calibrate, fit
+from soundspot.train.calibrate import best_threshold, calibrate, fit, with_band
 from soundspot.types import Batch, Inputs, UserError
 
 
@@ -70,6 +71,48 @@ def test_one_kind_alone_is_refused(visible: bool) -> None:
         fit(np.arange(4.0), np.full(4, visible))
 
 
+def test_the_band_holds_the_stated_share_of_the_scenes_nearest_to_the_even_chance() -> None:
+    scores, visible = drawn(2.0, -1.0, 2000)
+    curve = fit(scores, visible)
+    found = with_band(curve, scores, visible, 0.15)
+    assert (found.scale, found.offset) == (curve.scale, curve.offset)
+    probabilities = curve.probability(scores)
+    verdicts = np.array([found.verdict(float(each)) for each in probabilities])
+    unsure = verdicts == "unsure"
+    assert unsure.sum() == 300
+    assert found.unsure_rate == pytest.approx(0.15)
+    assert found.low == pytest.approx(1 - found.high)
+    assert np.abs(probabilities[unsure] - 0.5).max() < np.abs(probabilities[~unsure] - 0.5).min()
+    wrong = (verdicts == "on-screen") != visible
+    assert found.error_rate == pytest.approx(wrong[~unsure].mean())
+    without = with_band(curve, scores, visible, 0.0)
+    assert (without.low, without.high, without.unsure_rate) == (0.5, 0.5, 0.0)
+    assert without.error_rate is not None
+    assert found.error_rate is not None
+    assert found.error_rate < without.error_rate, "what is left is judged better than all"
+
+
+def test_either_kind_weighs_the_same_in_the_band_too() -> None:
+    curve = Calibration(1.0, 0.0)
+    scores = np.concatenate([[-0.1, 2.0], np.full(98, 3.0), np.full(10, -3.0)])
+    visible = np.arange(len(scores)) < 100
+    found = with_band(curve, scores, visible, 0.006)
+    assert found.unsure_rate == pytest.approx(0.5 / 100), "one of a hundred, of a kind that counts half"
+    assert found.error_rate == 0
+    assert with_band(curve, scores, visible, 0.0).error_rate == pytest.approx(0.005)
+
+
+def test_scenes_of_one_distance_are_judged_together_and_never_are_all_unsure() -> None:
+    curve, visible = Calibration(1.0, 0.0), np.arange(8) % 2 == 0
+    found = with_band(curve, np.array([0.2] * 4 + [3.0] * 4), visible, 0.4)
+    assert found.unsure_rate == pytest.approx(0.5)
+    assert found.verdict(float(curve.probability(0.2))) == "unsure"
+    assert found.verdict(float(curve.probability(3.0))) == "on-screen"
+    assert with_band(curve, np.ones(8), visible, 0.9).unsure_rate == 0
+    with pytest.raises(UserError, match="got one kind only"):
+        with_band(curve, np.ones(8), np.ones(8, dtype=bool), 0.1)
+
+
 class Reddest(Method):
     """Scores how red a place is; `tune` notes what it was given."""
 
@@ -116,13 +159,68 @@ def test_calibrated_weights_carry_the_curve_and_keep_their_origin(reddest: Path,
     assert Localizer.from_pretrained(tmp_path / "out.safetensors").calibration == fitted
 
 
+def test_keeping_changes_the_band_alone(reddest: Path, tmp_path: Path) -> None:
+    root = make_scenes(tmp_path / "scenes", ["visible", "offscreen", "noise", "silent"] * 4, split="calibration")
+    first = calibrate(reddest, root, tmp_path / "first.safetensors", unsure=0.0)
+    assert isinstance(first, Calibration)
+    second = calibrate(tmp_path / "first.safetensors", root, tmp_path / "out.safetensors", unsure=0.3, keep=True)
+    assert isinstance(second, Calibration)
+    assert (second.scale, second.offset) == (first.scale, first.offset)
+    assert (first.low, first.high) == (0.5, 0.5)
+    assert second.low < 0.5 < second.high
+    before, after = (weights.load(tmp_path / f"{name}.safetensors") for name in ("first", "out"))
+    assert all(torch.equal(value, after.state_dict()[name]) for name, value in before.state_dict().items())
+    assert after.state_dict()["tuned"].tolist() == [16, 4], "not tuned again"
+    headers = [weights.read_header(tmp_path / f"{name}.safetensors") for name in ("first", "out")]
+    changed = {key for key in headers[0].keys() | headers[1].keys() if headers[0].get(key) != headers[1].get(key)}
+    assert changed == {"calibration", "unsure_on"}
+    assert headers[1]["unsure_on"] == "scenes/calibration, 12 of 12 clips"
+
+
+def test_nothing_is_kept_where_nothing_was_fitted(reddest: Path, tmp_path: Path) -> None:
+    root = make_scenes(tmp_path / "scenes", ["visible", "offscreen"] * 2, split="calibration")
+    plain = weights.save(Reddest(), tmp_path / "plain.safetensors")
+    with pytest.raises(UserError, match="expected weights with a calibration to keep, got none"):
+        calibrate(plain, root, tmp_path / "out.safetensors", keep=True)
+    for share in (-0.1, 1.0):
+        with pytest.raises(UserError, match="expected a share of unsure scenes from 0 on and below 1"):
+            calibrate(reddest, root, tmp_path / "out.safetensors", unsure=share)
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_the_verb_takes_the_share_and_prints_what_came_out(
+    reddest: Path, tmp_path: Path, command: Callable[..., Any]
+) -> None:
+    root = make_scenes(tmp_path / "scenes", ["visible", "offscreen"] * 6, split="calibration")
+    out = tmp_path / "out.safetensors"
+    ended = command("calibrate", reddest, root, "--out", out, "--unsure", "0.25")
+    fitted = Calibration.of(weights.read_header(out))
+    assert fitted is not None
+    assert (ended.code, ended.out.split("\t")[0]) == (0, str(out))
+    assert f"low {fitted.low:.4f}\thigh {fitted.high:.4f}\tunsure_rate {fitted.unsure_rate:.4f}" in ended.out
+    ended = command("calibrate", out, root, "--out", tmp_path / "kept.safetensors", "--keep", "--unsure", "0")
+    assert "low 0.5000\thigh 0.5000\tunsure_rate 0.0000" in ended.out
+    assert command("calibrate", reddest, root, "--out", out, "--unsure", "2").code == 2
+
+
+def test_the_shipped_weights_have_a_band() -> None:
+    found = Calibration.of(weights.read_header(weights.find_weights("default")))
+    assert found is not None
+    assert (found.scale, found.offset) == (1.434660385593537, -1.7885528237721697), "fitted once, and kept"
+    assert found.unsure_rate == pytest.approx(0.15, abs=0.005)
+    assert found.low < 0.5 < found.high
+    assert found.error_rate is not None
+    assert 0 < found.error_rate < 0.25
+
+
 def test_unreadable_scenes_are_counted(reddest: Path, tmp_path: Path) -> None:
     root = make_scenes(tmp_path / "scenes", ["visible", "offscreen"] * 3, split="calibration")
     (root / "audio/calibration002.wav").write_bytes(b"")
     calibrate(reddest, root, tmp_path / "out.safetensors")
     header = weights.read_header(tmp_path / "out.safetensors")
     assert header["calibrated_on"] == "scenes/calibration, 5 of 6 clips"
-    assert json.loads(header["calibration"]).keys() == {"scale", "offset"}
+    fields = {"scale", "offset", "low", "high", "unsure_rate", "error_rate"}
+    assert json.loads(header["calibration"]).keys() == fields
 
 
 def test_a_split_of_one_kind_or_of_another_name_is_refused(reddest: Path, tmp_path: Path) -> None:

@@ -91,11 +91,13 @@ def calibrate(
     root: Annotated[Path, typer.Argument(help="Folder of scenes with known truth.")],
     out: Annotated[Path, typer.Option(help="Where to write the calibrated weights.")],
     split: Annotated[str, typer.Option(help="The scenes kept for this.")] = "calibration",
+    unsure: Annotated[float, typer.Option(help="For which share of them the verdict is unsure; 0 for none.")] = 0.15,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep method and curve; fit which verdicts are unsure.")] = False,
 ) -> None:
     """Fit how sure a method is, on scenes kept for that; `localize` then gives probabilities and verdicts."""
     from soundspot.train.calibrate import calibrate as fit
 
-    fitted = fit(weights, root, out, split=split)
+    fitted = fit(weights, root, out, split=split, unsure=unsure, keep=keep)
     print("\t".join([str(out), *(f"{name} {value:.4f}" for name, value in vars(fitted).items())]))
 
 

@@ -213,8 +213,8 @@ class Localizer:
             sample_rate=self.sample_rate,
             clips=tuple(Clip(f"{time:.3f}") for time, _ in frames),
         ).to_batch(inputs, self.device)
-        maps = self.method.localize(batch).float()
-        heard = self.method.hear(batch).float().cpu().numpy()
+        localized, heard_now = self.method.localize_and_hear(batch)
+        maps, heard = localized.float(), heard_now.float().cpu().numpy()
         seen = self._seen(batch, maps, heard.shape[1]) if maps.ndim == 4 else None
         scores = maps.cpu().numpy()
         for index, (time, _) in enumerate(frames):

@@ -99,6 +99,10 @@ class Method(nn.Module):
         """Probabilities (B, T) of the sounds in `tag_names`; most methods have no names for what they hear."""
         return batch.audio.new_zeros(len(batch), 0)
 
+    def localize_and_hear(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What `localize` and `hear` give; a method may do both for less than one after the other."""
+        return self.localize(batch), self.hear(batch)
+
     def told(self, probabilities: Sequence[float], count: int) -> tuple[tuple[str, float], ...]:
         """(T,) of `tag_names` -> the `count` likeliest with their probabilities, those of families at VAGUE_SHARE."""
         shares = [VAGUE_SHARE if name in self.vague_tags else 1.0 for name in self.tag_names]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,37 +26,76 @@ from soundspot.types import Batch, Clip, Missing, Target, UserError
 Pair = tuple[Clip, Target]
 JUDGED = ("visible", "offscreen", "noise")
 """Kinds that the probability tells apart; silence is judged by its level."""
-
+UNSURE = 0.15
+"""The share of scenes, nearest to the even chance, of which nothing is claimed."""
 
 Fitted = Calibration | ClassThresholds
 
 
-def calibrate(path: Path, root: Path, out: Path, *, split: str = "calibration", batch_size: int = 16) -> Fitted:
+def calibrate(
+    path: Path,
+    root: Path,
+    out: Path,
+    *,
+    split: str = "calibration",
+    batch_size: int = 16,
+    unsure: float = UNSURE,
+    keep: bool = False,
+) -> Fitted:
     """Tune the method of `path` on a split of `root`, fit how sure it is there, and write both to `out`.
 
-    Of methods that tell classes apart: from which values on a class counts as heard and as in view. Raises UserError
-    where the split lacks scenes in which the source is visible or scenes in which it is not.
+    The verdict is `unsure` for the share `unsure` of the scenes that lie nearest to the even chance. `keep` leaves the
+    method and the curve that its header holds as they are, and fits that band alone. Of methods that tell classes
+    apart: from which values on a class counts as heard and as in view. Raises UserError where the split lacks scenes in
+    which the source is visible or scenes in which it is not, or where there is no curve to keep.
     """
+    if not 0 <= unsure < 1:
+        raise UserError(f"expected a share of unsure scenes from 0 on and below 1, got {unsure:g}; try {UNSURE}")
     method = weights.load(path)
     pairs = read_folder(root, split=split)
+    place = f"{root.name}/{split}"
+    fitted, header = (_with_another_band if keep else _anew)(method, pairs, place, batch_size, unsure)
+    weights.save(method, out, header)
+    return fitted
+
+
+def _anew(
+    method: Method, pairs: Sequence[Pair], place: str, batch_size: int, unsure: float
+) -> tuple[Fitted, dict[str, str]]:
+    """What was fitted after tuning the method, and the header that says so."""
     # a class is named by what is in view and heard: an off-screen sound would lend its name to what is silent
     tuned = [pair for pair in pairs if pair[1].kind == "visible"] if method.class_names else pairs
     method.tune(_labelled(tuned, method, batch_size))
     header = {key: value for key, value in method.provenance.items() if key in KEPT}
-    fitted, used = (_class_thresholds if method.class_names else _calibration)(method, pairs, batch_size)
     name = "class_thresholds" if method.class_names else "calibration"
-    about = {name: json.dumps(vars(fitted)), "calibrated_on": f"{root.name}/{split}, {used}"}
-    weights.save(method, out, {**header, **about})
-    return fitted
+    if method.class_names:
+        fitted, used = _class_thresholds(method, pairs, batch_size)
+    else:
+        fitted, used = _calibration(method, pairs, batch_size, unsure)
+    return fitted, {**header, name: json.dumps(vars(fitted)), "calibrated_on": f"{place}, {used}"}
 
 
-def _calibration(method: Method, pairs: Sequence[Pair], batch_size: int) -> tuple[Fitted, str]:
-    """The fitted curve, and on how many clips."""
+def _with_another_band(
+    method: Method, pairs: Sequence[Pair], place: str, batch_size: int, unsure: float
+) -> tuple[Fitted, dict[str, str]]:
+    """The curve of the method's header with its band fitted, and the header with that alone changed."""
+    kept = Calibration.of(method.provenance)
+    if kept is None:
+        raise UserError("expected weights with a calibration to keep, got none; calibrate without --keep")
+    header = {key: value for key, value in method.provenance.items() if key not in OF_THE_FILE}
+    fitted, used = _calibration(method, pairs, batch_size, unsure, kept)
+    return fitted, {**header, "calibration": json.dumps(vars(fitted)), "unsure_on": f"{place}, {used}"}
+
+
+def _calibration(
+    method: Method, pairs: Sequence[Pair], batch_size: int, unsure: float, kept: Calibration | None = None
+) -> tuple[Fitted, str]:
+    """The fitted curve (or the one that is kept) with its band, and on how many clips."""
     judged = [pair for pair in pairs if pair[1].kind in JUDGED]
     predictions = predict(method, [clip for clip, _ in judged], batch_size=batch_size)
     scores = np.array([predictions.maps[t.clip_id].max() for _, t in judged if t.clip_id in predictions.maps])
     visible = np.array([t.kind == "visible" for _, t in judged if t.clip_id in predictions.maps])
-    return fit(scores, visible), f"{len(scores)} of {len(judged)} clips"
+    return with_band(kept or fit(scores, visible), scores, visible, unsure), f"{len(scores)} of {len(judged)} clips"
 
 
 def _class_thresholds(method: Method, pairs: Sequence[Pair], batch_size: int) -> tuple[Fitted, str]:
@@ -97,12 +137,13 @@ def best_threshold(values: npt.NDArray[np.floating], truth: npt.NDArray[np.bool_
 
 KEPT = ("recipe", "init", "epochs", "licence", "source")
 """What of the old header goes on into the new one."""
+OF_THE_FILE = ("weights", "weights_sha256")
+"""What `weights.load` adds to a header: it says which file this was."""
 
 
 def fit(scores: npt.NDArray[np.floating], visible: npt.NDArray[np.bool_]) -> Calibration:
     """Scores (N,) and truths (N,) -> the logistic curve of least cross-entropy, both kinds weighing the same."""
-    if visible.all() or not visible.any():
-        raise UserError("expected scenes with a visible source and scenes without, got one kind only; add the other")
+    _check_kinds(visible)
     counts = np.where(visible, visible.sum(), (~visible).sum())
     # Platt's targets, a little short of 0 and 1: scores that tell the kinds apart for sure would have no best curve.
     truths = np.where(visible, (counts + 1) / (counts + 2), 1 / (counts + 2))
@@ -116,6 +157,38 @@ def fit(scores: npt.NDArray[np.floating], visible: npt.NDArray[np.bool_]) -> Cal
 
     slope, offset = minimize(loss, np.array([1.0, 0.0])).x
     return Calibration(float(slope / spread), float(offset - slope * centre / spread))
+
+
+def with_band(
+    curve: Calibration, scores: npt.NDArray[np.floating], visible: npt.NDArray[np.bool_], unsure: float
+) -> Calibration:
+    """The curve with the band around one half that holds the share `unsure` of scores (N,), or as near as they come.
+
+    Both truths (N,) weigh the same, and so do both sides of one half.
+    """
+    _check_kinds(visible)
+    shares = 0.5 / np.where(visible, visible.sum(), (~visible).sum())
+    probabilities = curve.probability(scores)
+    distances = np.abs(probabilities - 0.5)
+    levels, which = np.unique(distances, return_inverse=True)
+    held = np.concatenate([[0.0], np.cumsum(np.bincount(which, weights=shares))])
+    # the last level is never held: a band of everything would judge nothing
+    count = int(np.argmin(np.abs(held[:-1] - unsure))) if unsure else 0
+    half = (levels[count - 1] + levels[count]) / 2 if count else 0.0
+    outside = distances >= half
+    wrong = (probabilities >= 0.5) != visible
+    return replace(
+        curve,
+        low=float(0.5 - half),
+        high=float(0.5 + half),
+        unsure_rate=float(shares[~outside].sum()),
+        error_rate=float(shares[outside & wrong].sum() / shares[outside].sum()),
+    )
+
+
+def _check_kinds(visible: npt.NDArray[np.bool_]) -> None:
+    if visible.all() or not visible.any():
+        raise UserError("expected scenes with a visible source and scenes without, got one kind only; add the other")
 
 
 def _labelled(pairs: Sequence[Pair], method: Method, batch_size: int) -> Iterator[Batch]:
