@@ -22,6 +22,7 @@ import argparse
 import copy
 import json
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -32,8 +33,9 @@ import torch
 from multisource_settings import (
     COLUMNS,
     COMMON,
+    HEIGHTS,
+    LEVELS,
     LIMITS,
-    MAP_FACTORS,
     SETTINGS,
     TEST_LIMIT,
     TUNED_BY,
@@ -141,6 +143,7 @@ class Study:
             file, stages = self._trained(name, setting, seed)
             start = perf_counter()
             row, arrays = self._measured(file, setting, path.parent.parent / "named" / f"{name}_{seed}.safetensors")
+            path.parent.mkdir(parents=True, exist_ok=True)
             np.savez_compressed(path.with_suffix(".npz"), **arrays)
             write(path, {"stages": stages, **row, "testing_seconds": round(perf_counter() - start, 1)})
         read: Row = json.loads(path.read_text())
@@ -185,7 +188,7 @@ class Study:
             method.tune(self._batches(method, "calibration"))
             row["tuned"] = self._choose(method)
             named.parent.mkdir(exist_ok=True)
-            weights.save(method, named, method.provenance)
+            weights.save(method, named)
         arrays: Arrays = {}
         for name, view in VIEWS.items():
             loaded = weights.load(named, options=_class_options(view.output)) if setting.clustered else method
@@ -199,26 +202,43 @@ class Study:
         return row, arrays
 
     def _choose(self, method: Any) -> Row:
-        """The map factor with the best mean overlap on TUNING, set in the method; from what on a class is heard."""
+        """Set how class maps are shared out as does best on TUNING; from what on a class is heard."""
+        height = self._height(method)
         tried = {}
-        for factor in MAP_FACTORS:
-            method.map_factor = factor
-            rates = []
-            for part, protocol in TUNING.items():
-                scenes = self.scenes(part)
-                rates.append(numbers(scenes.score(scenes.predictions(method), protocol))[TUNED_BY])
-            tried[factor] = float(np.mean(rates))
-        best = max(tried, key=lambda factor: tried[factor])
-        method.map_factor = method.options["map_factor"] = best
+        for factor, level in product(HEIGHTS, LEVELS):
+            self._set(method, factor / height, level * height)
+            rates = [
+                numbers(scenes.score(scenes.predictions(method), protocol))[TUNED_BY]
+                for scenes, protocol in ((self.scenes(part), protocol) for part, protocol in TUNING.items())
+            ]
+            tried[f"{factor:g} {level:g}"] = float(np.mean(rates))
+        best = max(tried, key=lambda pair: tried[pair])
+        factor, level = map(float, best.split())
+        self._set(method, factor / height, level * height)
         heard, truth = self.heard(method, list(TUNING))
         seen = [method.clusters_of(batch).numpy() for batch in self._batches(method, "calibration")]
         labels = [clip.labels[0] for stack in self.scenes("calibration").stacks for clip in stack.clips]
         return {
-            "map_factor": best,
+            "map_factor": method.map_factor,
+            "nothing": method.nothing,
+            "best": best,
             "tried": tried,
             "heard_from": best_threshold(heard.ravel(), truth.ravel()),
             "nmi_of_clusters": nmi(np.concatenate(seen), np.array(labels)),
         }
+
+    def _set(self, method: Any, factor: float, nothing: float) -> None:
+        method.map_factor, method.nothing = factor, nothing
+        method.options.update(map_factor=factor, nothing=nothing)
+
+    def _height(self, method: Any) -> float:
+        """The mean over TUNING of the highest value of any class map before the softmax."""
+        found = []
+        with torch.no_grad():
+            for part in TUNING:
+                for batch in self._batches(method, part):
+                    found.append(method.raw_class_maps(batch).amax(dim=(1, 2, 3)))
+        return max(float(torch.cat(found).mean()), 1e-6)
 
     def _batches(self, method: Method, part: str) -> Iterator[Batch]:
         return (kept.to_batch(method.inputs, "cpu") for kept in self.scenes(part).stacks)

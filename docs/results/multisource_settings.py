@@ -19,8 +19,10 @@ COMMON: dict[str, Option] = {
 """Maps of 10 x 10 places."""
 NAMED = "named.safetensors"
 """A run's weights once its clusters have names."""
-MAP_FACTORS = (1.0, 3.0, 5.0, 10.0, 20.0, 40.0, 80.0)
-"""What class maps may be multiplied by before the softmax; each method with class maps tries all of them."""
+HEIGHTS = (3.0, 10.0, 30.0, 100.0, 300.0)
+"""What class maps are multiplied by before the softmax, over the mean of their highest values on TUNING."""
+LEVELS = (0.0, 0.25, 0.5, 0.75)
+"""Shares of that mean at which a further class stands for nothing; 0: there is none. All pairs of both are tried."""
 TUNED_BY = "class_ciou@0.3"
 LIMITS = {"train": 600, "train-synthetic": 300, "train-wild": 300, "calibration": 120}
 TEST_LIMIT = 150
@@ -100,7 +102,7 @@ def dsol(title: str, **options: Option) -> Setting:
     return Setting(title, "dsol", (solo, cocktail), {"clusters": len(CLASSES), "head_rate": 1.0, **options})
 
 
-SOLO = (Stage("", "train", 20),)
+SOLO = (Stage("", "train", 12),)
 SETTINGS = {
     "ier": ier("Interference Eraser"),
     "ier_no_curriculum": ier("without curriculum", curriculum=False),

@@ -217,9 +217,13 @@ class InterferenceEraser(Clustered):
         What is in view and silent is below 0 on its class's map, and here as nothing: else the other classes would
         share its place.
         """
+        maps = self.raw_class_maps(batch)
+        return self.shares(maps, self.map_factor) if self.by_class else maps.amax(dim=1)
+
+    def raw_class_maps(self, batch: Batch) -> Tensor:
+        """(B, K, h, w) of clusters, 0 or more."""
         image, audio = self.features(batch)
-        maps = self.class_maps(self.look(image), self.listen(audio)[0]).clamp_min(0)
-        return self.summed((self.map_factor * maps).softmax(dim=1)) if self.by_class else maps.amax(dim=1)
+        return self.class_maps(self.look(image), self.listen(audio)[0]).clamp_min(0)
 
     def see(self, batch: Batch) -> Tensor:
         """(B, K, h, w) in 0..1: cosine with the class's nearest prototype, where it is above 0."""
