@@ -1,10 +1,10 @@
 """Several sounds at once: Interference Eraser, its ablations and DSOL beside EZ-VSL, SLAVC and AVOL, three seeds.
 
     soundspot samples instruments --root SET --from SOURCE
-    soundspot samples mixtures --of SET --split calibration --root TUNE/two --kind composite --frames 2 --sounding 2 \
-        --ratio-db -10:10 --count 60
-    soundspot samples mixtures --of SET --split calibration --root TUNE/three --kind composite --frames 3 --sounding 2 \
-        --ratio-db -10:10 --count 60 --seed 1
+    soundspot samples mixtures --of SET --split calibration --root TUNE/two --kind side_by_side --frames 2 \
+        --sounding 2 --ratio-db -10:10 --count 60
+    soundspot samples mixtures --of SET --split calibration --root TUNE/three --kind side_by_side --frames 3 \
+        --sounding 2 --ratio-db -10:10 --count 60 --seed 1
     soundspot samples mixtures --of SET --split calibration --root TUNE/mosaic --ratio-db -10:10 --count 60
     python docs/results/multisource.py SET TUNE OUT [--only NAME ...] [--seeds 0 1 2] [--threads 2]
     python docs/results/multisource_tables.py OUT
@@ -12,7 +12,7 @@
 The same frozen encoders (COMMON) for all; what a method adds learns from what they gave, which OUT/features keeps.
 Solos train every method; DSOL goes on with 2x2 scenes, Interference Eraser with mixed solos and then with scenes in the
 wild. On scenes made of the calibration split clusters get their names, and each run of a method with class maps takes
-the one of MAP_FACTORS with the best overlap, and the bound from which on a class counts as heard. Makes
+the pair of HEIGHTS and LEVELS with the best overlap, and the bound from which on a class counts as heard. Makes
 OUT/results/NAME_SEED.json and .npz a run; what is there is not made again, so several sittings may share the work.
 """
 
@@ -22,6 +22,7 @@ import argparse
 import copy
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from time import perf_counter
@@ -56,6 +57,7 @@ from soundspot.methods import build
 from soundspot.methods.base import Method
 from soundspot.methods.prototypes import Clustered
 from soundspot.metrics.recognition import multi_map, multi_precision, multi_recall, nmi
+from soundspot.predictions import Predictions
 from soundspot.samples.instruments_source import CLASSES
 from soundspot.train.calibrate import best_threshold
 from soundspot.train.checkpoint import CURRENT
@@ -193,7 +195,8 @@ class Study:
         for name, view in VIEWS.items():
             loaded = weights.load(named, options=_class_options(view.output)) if setting.clustered else method
             scenes = self.scenes(view.part)
-            result = scenes.score(scenes.predictions(loaded), view.protocol)
+            made = scenes.predictions(loaded)
+            result = scenes.score(as_probabilities(made) if setting.method == "avol" else made, view.protocol)
             row["scores"][name] = numbers(result)
             arrays |= {f"{name}/{column}": values for column, values in columns_of(result).items()}
         if isinstance(method, Clustered):
@@ -294,6 +297,11 @@ def _recipe(setting: Setting, stage: Stage, seed: int) -> Recipe:
         num_workers=0,
         cache="features",
     )
+
+
+def as_probabilities(made: Predictions) -> Predictions:
+    """Of log-odds: a protocol that claims what is above a share of the maximum makes no sense of values below 0."""
+    return replace(made, maps={name: torch.from_numpy(odds).sigmoid().numpy() for name, odds in made.maps.items()})
 
 
 def _class_options(output: str) -> dict[str, Option]:

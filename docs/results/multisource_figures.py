@@ -4,7 +4,7 @@
         --sweep -20:20:5 --count 40
     python docs/results/multisource_figures.py SET SWEPT OUT
 
-SET and OUT are those of `multisource.py`. Writes docs/images/multisource_off.jpg and multisource_ratio.png, and prints
+SET and OUT are those of `multisource.py`. Writes docs/images/multisource_off.png and multisource_ratio.png, and prints
 the numbers behind both.
 """
 
@@ -27,7 +27,7 @@ from soundspot import weights
 from soundspot.data.folder import read_folder, read_rows
 from soundspot.localize.classes import Layer
 from soundspot.localize.draw_classes import Palette, chip, overlay
-from soundspot.media.image import read_image, resize
+from soundspot.media.image import resize
 from soundspot.methods.base import Method
 from soundspot.types import Box, Clip, Target
 
@@ -88,15 +88,15 @@ def drops(method: Method, scenes: TestScenes) -> dict[str, list[float]]:
     return found
 
 
-def draw_off(method: Method, scenes: TestScenes, root: Path) -> Image.Image:
-    """A row a scene: the picture, both sounds, and either alone; a colour a class."""
+def draw_off(method: Method, scenes: TestScenes) -> Image.Image:
+    """A row a scene: its objects, both sounds, and either alone; a colour a class."""
     maps = {clip.id: own for clip, own, _ in answers(method, scenes)}
     targets = {target.clip_id: target for target in scenes.targets}
     clips = [clip for clip in scenes.clips.values() if " " not in clip.id]
     sheet = Image.new("RGB", (4 * SIDE, len(DRAWN) * SIDE))
     for row, clip in enumerate(clips[number] for number in DRAWN):
         labels = targets[clip.id].box_labels
-        frame = resize(read_image(clip.image), (SIDE, SIDE))
+        frame = silhouettes(targets[clip.id])
         versions = [(clip.id, labels), *((f"{clip.id} {label}", (label,)) for label in labels)]
         sheet.paste(Image.fromarray(frame), (0, row * SIDE))
         for column, (name, heard) in enumerate(versions, start=1):
@@ -105,6 +105,15 @@ def draw_off(method: Method, scenes: TestScenes, root: Path) -> Image.Image:
             chip(pen, f"heard: {' + '.join(heard)}", (0, SIDE), (SIDE, SIDE), (255, 255, 255), 11)
             sheet.paste(picture, (column * SIDE, row * SIDE))
     return sheet
+
+
+def silhouettes(target: Target) -> Picture:
+    """(SIDE, SIDE, 3) the objects in view in shades of grey: the photographs are not ours to show."""
+    assert isinstance(target.objects, Path)
+    with Image.open(target.objects) as picture:
+        numbers = np.asarray(picture).astype(int)
+    shades = np.where(numbers > 0, 200 - 45 * (numbers % 4), 235).astype(np.uint8)
+    return resize(np.repeat(shades[..., None], 3, axis=2), (SIDE, SIDE))
 
 
 def drawn(
@@ -162,7 +171,7 @@ def main() -> None:
         scenes.read(methods["ier"])
     for name, method in methods.items():
         print(SHOWN[name], {key: round(mean(values), 3) for key, values in drops(method, off).items()})
-    draw_off(methods["ier"], off, given.set).save(IMAGES / "multisource_off.jpg", quality=85)
+    draw_off(methods["ier"], off).save(IMAGES / "multisource_off.png")
     ratios = {
         str(row["id"]): float(str(row["id"]).split("_")[-1].removesuffix("dB")) for _, row in read_rows(given.swept)
     }

@@ -111,7 +111,7 @@ SETTINGS = {
     "ier_identifier": ier("before the referrer", 2),
     "dsol": dsol("DSOL", mask_threshold=0.9, divide_by="mask"),
     "dsol_code": dsol("DSOL, its code's object vectors"),
-    "avol": Setting("AVOL (object-of-sound)", "avol", SOLO),
+    "avol": Setting("AVOL (object-of-sound)", "avol", (Stage("", "train", 12, 1e-4),)),  # at 1e-3 it ran away
     "ez_vsl": Setting("EZ-VSL", "ez_vsl", SOLO, batch_size=64),
     "slavc": Setting("SLAVC", "slavc", SOLO, batch_size=64),
 }

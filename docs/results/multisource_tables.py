@@ -34,6 +34,7 @@ HEARD = {
     "nmi": "NMI", "precision": "precision", "recall": "recall", "precision tuned": "precision, bound",
     "recall tuned": "recall, bound", "map": "mAP",
 }  # fmt: skip
+CHOSEN = ["map factor", "nothing", "heard from", "NMI of clusters", "CIoU@.3, %"]
 PAIRS = (
     ("identifier helps", "ier", "ier_no_identifier"),
     ("curriculum helps", "ier", "ier_no_curriculum"),
@@ -65,6 +66,11 @@ class Runs:
         """Priors by title."""
         paths = sorted(self.folder.glob("floor *.json"))
         return {path.stem.removeprefix("floor "): json.loads(path.read_text()) for path in paths}
+
+    def both(self, first: str, second: str) -> Runs:
+        """The same with the seeds alone that both rows have."""
+        there = [s for s in self.seeds if all((self.folder / f"{n}_{s}.json").is_file() for n in (first, second))]
+        return Runs(self.folder.parent, there)
 
     def arrays(self, name: str, key: str) -> list[npt.NDArray[Any]]:
         """An array a seed."""
@@ -107,7 +113,8 @@ def tables(runs: Runs) -> str:
     }
     tuned = {
         marked[name]: [
-            ", ".join(f"{row['tuned']['map_factor']:g}" for row in runs.rows(name)),
+            ", ".join(f"{row['tuned']['map_factor']:.2g}" for row in runs.rows(name)),
+            ", ".join(f"{row['tuned']['nothing']:.2g}" for row in runs.rows(name)),
             ", ".join(f"{row['tuned']['heard_from']:.2f}" for row in runs.rows(name)),
             ", ".join(f"{row['tuned']['nmi_of_clusters']:.2f}" for row in runs.rows(name)),
             ", ".join(f"{100 * max(row['tuned']['tried'].values()):.0f}" for row in runs.rows(name)),
@@ -118,7 +125,9 @@ def tables(runs: Runs) -> str:
         table("where, %", columns, places),
         table("heard, %", list(HEARD.values()), heard),
         table(
-            "chosen on calibration, a seed each", ["map factor", "heard from", "NMI of clusters", "CIoU@.3, %"], tuned
+            "chosen on calibration, a seed each",
+            ["map factor", "nothing", "heard from", "NMI of clusters", "CIoU@.3, %"],
+            tuned,
         ),
         differences(runs),
     ]
@@ -136,20 +145,19 @@ def _lacking(runs: Runs, name: str) -> str:
 
 
 def differences(runs: Runs) -> str:
-    """A row a pair of PAIRS and view, percentage points."""
+    """A row a pair of PAIRS and view, percentage points, over the seeds that both have."""
     lines: dict[str, list[str]] = {}
+    heard: dict[str, list[str]] = {}
     for title, first, second in PAIRS:
-        if any(len(runs.rows(name)) < len(runs.seeds) for name in (first, second)):
+        shared = runs.both(first, second)
+        if not shared.seeds:
             continue
+        marked = title if len(shared.seeds) == len(runs.seeds) else f"{title} ({len(shared.seeds)} seeds)"
         for view in SHOWN:
             values = ("IoU@.5",) if view == "solo" else ("CIoU@.3", "AUC", "NSA")
-            cells = [_difference(runs, first, second, view, value) for value in values]
-            lines[f"{title}: {view}"] = cells + [""] * (3 - len(cells))
-    heard = {
-        title: [_of_sounds(runs, first, second, key) for key in METRICS]
-        for title, first, second in PAIRS
-        if all(len(runs.rows(name)) == len(runs.seeds) for name in (first, second))
-    }
+            cells = [_difference(shared, first, second, view, value) for value in values]
+            lines[f"{marked}: {view}"] = cells + [""] * (3 - len(cells))
+        heard[marked] = [_of_sounds(shared, first, second, key) for key in METRICS]
     where = table("difference, points [95 %]", ["CIoU@.3 (solo: IoU@.5)", "AUC", "NSA"], lines)
     return f"{where}\n\n{table('difference heard, points [95 %]', [HEARD[key] for key in METRICS], heard)}"
 
