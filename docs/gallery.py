@@ -4,7 +4,7 @@
     python docs/gallery.py film/film.mp4 [--out docs/gallery]
 
 Runs `soundspot localize` on the film and keeps, small enough for a page: summary.png; for each verdict that comes up
-the frame of the overlay at its clearest look (on-screen.png, ...); and printed.txt, what the command prints.
+its clearest look (on-screen.png, ...); and printed.txt, what the command prints.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from soundspot.localize.film import write_overlay, write_summary
+from soundspot.localize import draw
+from soundspot.localize.film import write_summary
 from soundspot.localize.run import Localized, Wanted, run
 from soundspot.localize.source import Source, open_source
 from soundspot.localize.timeline import Moment
 from soundspot.media.files import written_aside
-from soundspot.media.video import read_frame
 
-WIDTH, COLOURS = 640, 128
-SUMMARY_WIDTH = 860
+WIDTH, COLOURS = 640, 256
+SUMMARY_WIDTH = 780
 
 
 def make(film: Path, out: Path, weights: str = "default") -> None:
@@ -43,11 +43,8 @@ def keep(done: Localized, source: Source, out: Path) -> None:
         with Image.open(Path(folder) / "summary.png") as summary:
             save(np.asarray(summary.convert("RGB")), out / "summary.png", SUMMARY_WIDTH)
         for verdict, moment in clearest(done.timeline.known).items():
-            # of the overlay one frame is wanted: a few about it are enough
-            part = source.between(moment.time_seconds, moment.time_seconds + 3 / source.frames_per_second)
-            write_overlay(part, done.timeline, Path(folder) / f"{verdict}.mp4")
-            frame = read_frame(Path(folder) / f"{verdict}.mp4", 0.0)[: source.height]  # without the strip
-            save(frame, out / f"{verdict}.png", WIDTH)
+            shown = draw.tile(source.picture_at(moment.time_seconds), done.timeline.at(moment.time_seconds))
+            save(shown, out / f"{verdict}.png", WIDTH)
     lines = [line for line in done.text().splitlines() if not line.startswith(tuple(f"{name}:" for name in done.files))]
     (out / "printed.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -71,7 +68,7 @@ def save(picture: npt.NDArray[np.uint8], path: Path, width: int) -> None:
     if image.width > width:
         image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
     with written_aside(path) as aside:
-        image.quantize(COLOURS, dither=Image.Dither.NONE).save(aside, format="PNG", optimize=True)
+        image.quantize(COLOURS, kmeans=1).save(aside, format="PNG", optimize=True)
 
 
 def main(words: Sequence[str] | None = None) -> None:
