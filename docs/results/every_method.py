@@ -23,18 +23,17 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from study import TestScenes, percent, table
+from study import TestScenes, numbers, percent, table, write
 
 from soundspot import weights
 from soundspot.benchmarks import PROTOCOLS, prior, score
-from soundspot.benchmarks.result import Result
 from soundspot.data.features import KeptFeatures
 from soundspot.data.folder import read_folder
-from soundspot.media.files import written_aside
 from soundspot.metrics.detection import auroc
 from soundspot.predict import predict
 from soundspot.predictions import Predictions
 from soundspot.recipes import recipe
+from soundspot.train.allocation import keep_freed_memory
 from soundspot.train.checkpoint import CURRENT
 from soundspot.train.loop import WEIGHTS, train
 from soundspot.train.recipe import Recipe, recipe_json
@@ -71,7 +70,7 @@ class Setting:
     first_stage: str = ""
     """A recipe that has the first half of the clips."""
     clips: int = CLIPS
-    """Fewer, marked *, where a run would take longer than two minutes."""
+    """Fewer, marked *, where a run would take longer than two minutes: fewer epochs, at last fewer scenes."""
 
     @property
     def films(self) -> bool:
@@ -194,12 +193,11 @@ class Study:
         path = folder / "account.json"
         if not path.is_file():
             family, root = setting.family, self.roots[setting.films]
+            limit = min(setting.clips, self.limit or setting.clips)
             if self.kept[family] is None:  # what encoders say is nobody's training time: a run of no step makes it
                 keep = self.out / "runs" / "keep"
                 shutil.rmtree(keep, ignore_errors=True)
-                self.kept[family] = train(
-                    built, root=root, out=keep, init=init, limit_clips=self.limit, max_steps=0
-                ).kept
+                self.kept[family] = train(built, root=root, out=keep, init=init, limit_clips=limit, max_steps=0).kept
             start = perf_counter()
             result = train(
                 built,
@@ -208,7 +206,7 @@ class Study:
                 init=init,
                 resume=(folder / CURRENT).exists(),
                 kept=self.kept[family],
-                limit_clips=self.limit,
+                limit_clips=limit,
                 progress=False,
             )
             told = ("steps", "epochs", "clips_used", "clips_listed", "last_losses")
@@ -265,16 +263,6 @@ def knows_own_sound(scenes: TestScenes, right: Predictions, wrong: Predictions) 
     return auroc(highest, [True] * len(ids) + [False] * len(ids))
 
 
-def numbers(result: Result) -> dict[str, float]:
-    return {key: value.value for key, value in result.summary.items()}
-
-
-def write(path: Path, row: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_aside(path) as aside:
-        aside.write_text(json.dumps(row, indent=1))
-
-
 def cells(runs: Sequence[Row]) -> list[str]:
     shown = [percent([run["scores"][key] for run in runs]) for key in SHOWN]
     if "wrong_sound" not in runs[0]:
@@ -294,6 +282,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, help="so many training clips and about so many test scenes, to try it out")
     given = parser.parse_args()
+    keep_freed_memory()
     torch.set_num_threads(given.threads)
     study = Study({False: given.paste, True: given.films}, given.out, given.limit)
     for name in given.only or SETTINGS:
