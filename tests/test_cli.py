@@ -21,10 +21,11 @@ from soundspot.media.video import probe
 from soundspot.predictions import Predictions
 
 VERBS = (
-    "localize", "separate", "samples", "samples stamps", "samples paste", "samples film", "samples vpo",
+    "localize", "page", "separate", "samples", "samples stamps", "samples paste", "samples film", "samples vpo",
     "samples negatives", "samples is3", "samples instruments", "samples mixtures", "weights", "weights fetch",
     "weights list", "train", "neighbours", "calibrate", "predict", "score", "report", "check", "extract",
     "annotations", "annotations fetch", "annotations list", "convert", "fuse", "embed", "retrieve", "recognise", "list",
+    "live", "export",
 )  # fmt: skip
 TINY = ("image_backbone=resnet10t", "audio_backbone=resnet10t", "image_size=64", "init_image=", "init_audio=")
 IMPORTS = """
@@ -184,7 +185,8 @@ def test_calibrate_writes_weights_with_a_curve(prior: Path, scenes: Path, tmp_pa
     done = command("calibrate", prior, scenes, "--out", out, "--split", "test")
     assert done.code == 0
     fitted = json.loads(weights.read_header(out)["calibration"])
-    assert done.out == f"{out}\tscale {fitted['scale']:.4f}\toffset {fitted['offset']:.4f}\n"
+    names = ("scale", "offset", "low", "high", "unsure_rate", "error_rate")
+    assert done.out == "\t".join([str(out), *(f"{name} {fitted[name]:.4f}" for name in names)]) + "\n"
 
 
 def test_localize_tells_stretches_and_files(prior: Path, tmp_path: Path, command: Callable) -> None:

@@ -109,3 +109,23 @@ def test_the_default_weights_come_with_the_package():
     assert header["method"] == "spot"
     assert json.loads(header["calibration"]).keys() == {"scale", "offset"}
     assert path.stat().st_size < 4_000_000
+
+
+def test_encoders_stay_out_of_a_small_file_and_are_found_again(encoders, tmp_path):
+    named = {"init_image": "tf_efficientnet_lite0", "init_audio": "yamnet"}
+    options = {"image_backbone": "tf_efficientnet_lite0", "audio_backbone": "yamnet", "spectrogram": "yamnet"}
+    frozen = {"trainable": "heads", "trainable_audio": "heads", "sample_rate": 16000, "dim": 8, "clusters": 3}
+    files = {option: str(encoders[name]) for option, name in named.items()}
+    method = build("interference_eraser", **options, **frozen, **files)
+    small = weights.save_without_encoders(method, tmp_path / "small.safetensors", named, {"source": "a test"})
+    assert small.stat().st_size < 250_000
+    loaded = weights.load(small)
+    assert loaded.provenance["source"] == "a test"
+    for name, value in method.state_dict().items():
+        there = loaded.state_dict()[name]
+        assert torch.equal(there, value) or torch.equal(there.half(), value.half()), name
+    whole = weights.save(loaded, tmp_path / "whole.safetensors")
+    assert not json.loads(weights.read_header(whole)["options"])["init_image"]
+    other = build("interference_eraser", **options, **frozen)
+    with pytest.raises(UserError, match="expected towers as the encoders tf_efficientnet_lite0, yamnet were fetched"):
+        weights.save_without_encoders(other, tmp_path / "other.safetensors", named)

@@ -1,295 +1,347 @@
 """Several sounds at once: Interference Eraser, its ablations and DSOL beside EZ-VSL, SLAVC and AVOL, three seeds.
 
     soundspot samples instruments --root SET --from SOURCE
-    python docs/results/multisource.py SET OUT [--only NAME ...] [--seeds 0 1 2] [--threads 2]
+    soundspot samples mixtures --of SET --split calibration --root TUNE/two --kind side_by_side --frames 2 \
+        --sounding 2 --ratio-db -10:10 --count 60
+    soundspot samples mixtures --of SET --split calibration --root TUNE/three --kind side_by_side --frames 3 \
+        --sounding 2 --ratio-db -10:10 --count 60 --seed 1
+    soundspot samples mixtures --of SET --split calibration --root TUNE/mosaic --ratio-db -10:10 --count 60
+    python docs/results/multisource.py SET TUNE OUT [--only NAME ...] [--seeds 0 1 2] [--threads 2]
+    python docs/results/multisource_tables.py OUT
 
-The same frozen encoders (COMMON) for all; what a method adds learns from what they gave. Solos train every method; DSOL
-goes on with 2x2 scenes, Interference Eraser with mixed solos and then with unlabelled scenes. Clusters get their names
-on the calibration split. Makes OUT/results/NAME_SEED.json a run, and OUT/table.md of all rows whose seeds are there;
-what is there is not made again, so several sittings may share the work.
+The same frozen encoders (COMMON) for all; what a method adds learns from what they gave, which OUT/features keeps.
+Solos train every method; DSOL goes on with 2x2 scenes, Interference Eraser with mixed solos and then with scenes in the
+wild. On scenes made of the calibration split clusters get their names, and each run of a method with class maps takes
+the pair of HEIGHTS and LEVELS with the best overlap, and the bound from which on a class counts as heard. Makes
+OUT/results/NAME_SEED.json and .npz a run; what is there is not made again, so several sittings may share the work.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
-import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from study import TestScenes, numbers, percent, table, write
+from multisource_settings import (
+    COLUMNS,
+    COMMON,
+    HEIGHTS,
+    LEVELS,
+    LIMITS,
+    SETTINGS,
+    TEST_LIMIT,
+    TUNED_BY,
+    TUNING,
+    VIEWS,
+    Setting,
+    Stage,
+)  # fmt: skip
+from study import TestScenes, numbers, write
 
-from soundspot import weights
+from soundspot import encoders, weights
 from soundspot.benchmarks import PROTOCOLS, prior, score
+from soundspot.benchmarks.result import Result
 from soundspot.data.features import KeptFeatures
 from soundspot.data.folder import read_folder
-from soundspot.data.loader import batches
+from soundspot.data.training import TrainingSet
+from soundspot.methods import build
 from soundspot.methods.base import Method
+from soundspot.methods.prototypes import Clustered
 from soundspot.metrics.recognition import multi_map, multi_precision, multi_recall, nmi
-from soundspot.recipes.datasets import PASTE_OPTIONS
+from soundspot.predictions import Predictions
+from soundspot.samples.instruments_source import CLASSES
+from soundspot.train.calibrate import best_threshold
 from soundspot.train.checkpoint import CURRENT
 from soundspot.train.loop import WEIGHTS, train
 from soundspot.train.recipe import DataSpec, Option, Recipe
+from soundspot.types import Batch
 
 Row = dict[str, Any]
-COMMON: dict[str, Option] = {
-    **PASTE_OPTIONS,
-    "trainable": "heads",
-    "trainable_audio": "heads",
-    "image_size": 320,
-    "output_stride": 32,
-}
-"""Maps of 10 x 10 places."""
-PARTS = {
-    "test-solo": "dsol_solo",
-    "test-duet": "dsol_duet",
-    "test-synthetic": "dsol_synthetic",
-    "test-wild": "dsol_duet",
-}
-"""What is tested, each by DSOL's protocol for it; for scenes in the wild that of duets."""
-SHOWN = {
-    "test-solo": {"ciou@0.5": "IoU@.5", "auc": "AUC"},
-    **{part: {"class_ciou@0.3": "CIoU@.3", "class_auc": "AUC", "nsa": "NSA"} for part in list(PARTS)[1:]},
-}
-RECOGNITION = {"nmi": "NMI", "precision": "precision", "recall": "recall", "map": "mAP"}
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One training run of a row: a stage of its method, on a split."""
-
-    name: str
-    split: str
-    epochs: int
-    options: dict[str, Option] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One row."""
-
-    title: str
-    method: str
-    stages: tuple[Stage, ...]
-    options: dict[str, Option] = field(default_factory=dict)
-
-    @property
-    def clustered(self) -> bool:
-        """Whether it tells classes apart, by clusters that want names."""
-        return self.method in ("dsol", "interference_eraser")
-
-
-def ier(title: str, **options: Option) -> Setting:
-    """A form of Interference Eraser."""
-    named = {"clusters": CLUSTERS, **options}
-    stages = (
-        Stage("prototypes", "train", 21),
-        Stage("identifier", "train", 20),
-        Stage("referrer", "train-wild", 5),
-    )
-    return Setting(title, "interference_eraser", stages, named)
-
-
-CLUSTERS = 12
-"""Twice the classes, as DSOL's README advises more than there are."""
-SOLO = (Stage("", "train", 20),)
-SETTINGS = {
-    "ez_vsl": Setting("EZ-VSL", "ez_vsl", SOLO),
-    "slavc": Setting("SLAVC", "slavc", SOLO),
-    "avol": Setting("AVOL (object-of-sound)", "avol", SOLO),
-    "dsol": Setting(
-        "DSOL",
-        "dsol",
-        (Stage("solo", "train", 34), Stage("cocktail", "train-synthetic", 5)),
-        {"clusters": CLUSTERS},
-    ),
-    "ier": ier("Interference Eraser"),
-    "ier_no_curriculum": ier("without curriculum", curriculum=False),
-    "ier_no_identifier": ier("without identifier", identifier="none"),
-}
+Arrays = dict[str, npt.NDArray[Any]]
 
 
 class Study:
     """All runs, one after the other; what the encoders gave is shared."""
 
-    def __init__(self, root: Path, out: Path, limit: int | None) -> None:
-        self.root, self.out, self.limit = root, out, limit
-        self.kept: dict[tuple[str, bool], KeptFeatures | None] = {}
-        self.scenes: dict[str, TestScenes] = {}
+    def __init__(self, root: Path, tuning: Path, out: Path, limit: int | None) -> None:
+        self.root, self.tuning, self.out, self.most = root, tuning, out, limit
+        self.made: dict[str, Any] = {}
 
-    def kept_scenes(self, part: str) -> TestScenes:
-        """The scenes of a part with a source in view."""
-        if part not in self.scenes:
-            pairs = [pair for pair in read_folder(self.root, split=part) if pair[1].kind == "visible"]
-            self.scenes[part] = TestScenes(pairs[: self.limit or len(pairs)])
-        return self.scenes[part]
+    def limit(self, part: str) -> int:
+        """How many clips of a part are used."""
+        return min(LIMITS.get(part, TEST_LIMIT), self.most or 10**9)
 
-    def result(self, name: str, setting: Setting, seed: int) -> Row:
+    # What the encoders say, kept on disk.
+
+    def _kept(self, name: str, make: Any) -> Any:
+        if name not in self.made:
+            path = self.out / "features" / f"{name}.pt"
+            if not path.is_file():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                torch.save(make(), path.with_suffix(".part"))
+                path.with_suffix(".part").replace(path)
+            self.made[name] = torch.load(path, weights_only=False)
+        return self.made[name]
+
+    def _reader(self) -> Method:
+        """Any method with the frozen towers, whose stage asks for the sounds themselves as well."""
+        options = {name: _as_path(value) for name, value in COMMON.items()}
+        return build("interference_eraser", stage="identifier", **options).eval()
+
+    def training(self, split: str, with_sounds: bool) -> KeptFeatures:
+        """The features of a training split, in the order in which the training loop reads it."""
+
+        def make() -> KeptFeatures:
+            kinds = ("visible",) if split == "train" else ("visible", "offscreen", "noise", "silent")
+            pairs = [pair for pair in read_folder(self.root, split=split) if pair[1].kind in kinds]
+            pairs.sort(key=lambda pair: pair[0].id)
+            method = self._reader()
+            training = TrainingSet(pairs[: self.limit(split)], method.inputs, seed=0)
+            with torch.no_grad():
+                return KeptFeatures(training, method, "cpu")
+
+        kept: KeptFeatures = copy.copy(self._kept(split, make))
+        if not with_sounds:
+            kept.features = {name: value for name, value in kept.features.items() if name != "waveform"}
+        return kept
+
+    def scenes(self, part: str) -> TestScenes:
+        """The scenes of a test split, of the calibration split or of a folder of TUNING with a source in view."""
+
+        def make() -> TestScenes:
+            split = "calibration" if part in TUNING else part
+            folder = self.tuning / part if part in TUNING else self.root
+            pairs = [pair for pair in read_folder(folder, split=split) if pair[1].kind == "visible"]
+            found = TestScenes(pairs[: self.limit(part)])
+            found.read(self._reader())
+            return found
+
+        found: TestScenes = self._kept(part, make)
+        return found
+
+    def keep_all(self) -> None:
+        """Let the encoders see and hear everything."""
+        for split in ("train", "train-synthetic", "train-wild"):
+            self.training(split, with_sounds=False)
+        for part in ("calibration", *TUNING, *dict.fromkeys(view.part for view in VIEWS.values())):
+            self.scenes(part)
+
+    # Runs.
+
+    def result(self, name: str, seed: int) -> Row:
         """The account of a run: read where it is there, else made."""
         path = self.out / "results" / f"{name}_{seed}.json"
         if not path.is_file():
+            setting = SETTINGS[name]
+            file, stages = self._trained(name, setting, seed)
             start = perf_counter()
-            file, row = self._trained(name, setting, seed)
-            row["training_seconds"] = round(perf_counter() - start, 1)
-            write(path, {**row, **self._measured(file, setting), "torch": torch.__version__})
+            row, arrays = self._measured(file, setting, path.parent.parent / "named" / f"{name}_{seed}.safetensors")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.savez_compressed(path.with_suffix(".npz"), **arrays)
+            write(path, {"stages": stages, **row, "testing_seconds": round(perf_counter() - start, 1)})
         read: Row = json.loads(path.read_text())
         return read
 
-    def _trained(self, name: str, setting: Setting, seed: int) -> tuple[Path, Row]:
-        init, steps = None, []
+    def _trained(self, name: str, setting: Setting, seed: int) -> tuple[Path, list[Row]]:
+        init, accounts = None, []
         for stage in setting.stages:
-            folder = self.out / "runs" / f"{name}_{seed}" / (stage.name or "whole")
-            if not (folder / WEIGHTS).is_file():
-                result = self._train_stage(self._recipe(setting, stage, seed), stage, folder, init)
+            folder = self.out / "runs" / f"{stage.owner or name}_{seed}" / (stage.name or "whole")
+            if not (folder / "account.json").is_file():
+                start = perf_counter()
+                result = self._train_stage(_recipe(setting, stage, seed), stage, folder, init)
                 told = ("steps", "epochs", "clips_used", "clips_listed", "last_losses")
-                write(folder / "account.json", {key: result[key] for key in told})
+                about = {key: result[key] for key in told} | {"seconds": round(perf_counter() - start, 1)}
+                write(folder / "account.json", {"stage": stage.name, **about})
             init = folder / WEIGHTS
-            steps.append(json.loads((folder / "account.json").read_text()))
+            accounts.append(json.loads((folder / "account.json").read_text()))
         assert init is not None
-        return init, {"stages": steps}
-
-    def _recipe(self, setting: Setting, stage: Stage, seed: int) -> Recipe:
-        named = {"stage": stage.name} if stage.name else {}
-        kinds = ("visible",) if stage.split == "train" else ()
-        return Recipe(
-            f"{setting.method}_{stage.name}",
-            setting.method,
-            options={**COMMON, **setting.options, **named, **stage.options},
-            data=DataSpec(split=stage.split, kinds=kinds),
-            epochs=stage.epochs,
-            batch_size=64,
-            learning_rate=1e-3 if stage.name not in ("cocktail", "referrer") else 1e-4,
-            seed=seed,
-            num_workers=0,
-            cache="features",
-        )
+        return init, accounts
 
     def _train_stage(self, recipe: Recipe, stage: Stage, folder: Path, init: Path | None) -> dict[str, Any]:
-        key = stage.split, stage.name == "identifier"  # there the sounds themselves are kept as well
-        if key not in self.kept:
-            keep = self.out / "runs" / "keep"
-            shutil.rmtree(keep, ignore_errors=True)
-            self.kept = {key: train(recipe, root=self.root, out=keep, init=init, max_steps=0, progress=False,
-                                    limit_clips=self.limit).kept, **self.kept}  # fmt: skip
         result = train(
             recipe,
             root=self.root,
             out=folder,
             init=init,
             resume=(folder / CURRENT).exists(),
-            kept=self.kept[key],
-            limit_clips=self.limit,
+            kept=self.training(stage.split, stage.name == "identifier"),
+            limit_clips=self.limit(stage.split),
             progress=False,
         )
         for checkpoint in folder.glob("checkpoint*"):
             checkpoint.unlink()
         return result.summary
 
-    def _measured(self, file: Path, setting: Setting) -> Row:
-        method = weights.load(file, options={"output": "classes"} if setting.clustered else None)
-        if setting.clustered:
-            method.tune(self._calibration(method))
-            weights.save(method, file.with_name("named.safetensors"), method.provenance)
-            one = weights.load(file.with_name("named.safetensors"), options={"output": "one"})
-        scores: Row = {}
-        for part, protocol in PARTS.items():
-            scenes = self.kept_scenes(part)
-            chosen = one if setting.clustered and part == "test-solo" else method
-            scores[part] = numbers(scenes.score(scenes.predictions(chosen), protocol))
-        recognised = self._recognised(method) if setting.clustered else {}
-        return {"scores": scores, "recognition": recognised}
+    # Measures.
 
-    def _calibration(self, method: Method) -> Any:
-        clips = [clip for clip, target in read_folder(self.root, split="calibration") if target.kind == "visible"]
-        return (batch for batch, _ in batches(clips, method.inputs, batch_size=50) if batch is not None)
+    def _measured(self, file: Path, setting: Setting, named: Path) -> tuple[Row, Arrays]:
+        method = weights.load(file, options=_class_options("classes") if setting.clustered else None)
+        row: Row = {"scores": {}, "recognition": {}, "torch": torch.__version__}
+        if isinstance(method, Clustered):
+            method.tune(self._batches(method, "calibration"))
+            row["tuned"] = self._choose(method)
+            named.parent.mkdir(exist_ok=True)
+            weights.save(method, named)
+        arrays: Arrays = {}
+        for name, view in VIEWS.items():
+            loaded = weights.load(named, options=_class_options(view.output)) if setting.clustered else method
+            scenes = self.scenes(view.part)
+            made = scenes.predictions(loaded)
+            result = scenes.score(as_probabilities(made) if setting.method == "avol" else made, view.protocol)
+            row["scores"][name] = numbers(result)
+            arrays |= {f"{name}/{column}": values for column, values in columns_of(result).items()}
+        if isinstance(method, Clustered):
+            row["recognition"], heard = self._recognised(method, row["tuned"]["heard_from"])
+            arrays |= heard
+        return row, arrays
 
-    def _recognised(self, method: Method) -> Row:
-        """NMI of clusters on solos; precision, recall and mAP of what is heard in mixtures of two."""
-        names = list(method.class_names)
-        solo_heard, solo_truth = self._heard(method, ["test-solo"], names)
-        heard, truth = self._heard(method, ["test-duet", "test-synthetic"], names)
+    def _choose(self, method: Any) -> Row:
+        """Set how class maps are shared out as does best on TUNING; from what on a class is heard."""
+        height = self._height(method)
+        tried = {}
+        for factor, level in product(HEIGHTS, LEVELS):
+            self._set(method, factor / height, level * height)
+            rates = [
+                numbers(scenes.score(scenes.predictions(method), protocol))[TUNED_BY]
+                for scenes, protocol in ((self.scenes(part), protocol) for part, protocol in TUNING.items())
+            ]
+            tried[f"{factor:g} {level:g}"] = float(np.mean(rates))
+        best = max(tried, key=lambda pair: tried[pair])
+        factor, level = map(float, best.split())
+        self._set(method, factor / height, level * height)
+        heard, truth = self.heard(method, list(TUNING))
+        seen = [method.clusters_of(batch).numpy() for batch in self._batches(method, "calibration")]
+        labels = [clip.labels[0] for stack in self.scenes("calibration").stacks for clip in stack.clips]
         return {
-            "nmi": nmi(solo_heard.argmax(axis=1), solo_truth.argmax(axis=1)),
-            "precision": multi_precision(heard, truth),
-            "recall": multi_recall(heard, truth),
-            "map": multi_map(heard, truth),
+            "map_factor": method.map_factor,
+            "nothing": method.nothing,
+            "best": best,
+            "tried": tried,
+            "heard_from": best_threshold(heard.ravel(), truth.ravel()),
+            "nmi_of_clusters": nmi(np.concatenate(seen), np.array(labels)),
         }
 
-    def _heard(self, method: Method, parts: Sequence[str], names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        heard, truth = [], []
-        for part in parts:
-            scenes = self.kept_scenes(part)
-            with torch.no_grad():
-                for kept in scenes.stacks:
-                    heard.append(method.hear(kept.to_batch(method.inputs, "cpu")).numpy())
-                    truth += [[name in clip.labels for name in names] for clip in kept.clips]
-        return np.concatenate(heard), np.array(truth)
+    def _set(self, method: Any, factor: float, nothing: float) -> None:
+        method.map_factor, method.nothing = factor, nothing
+        method.options.update(map_factor=factor, nothing=nothing)
 
-    def floors(self) -> dict[str, Row]:
-        """What never hears, and what never errs."""
-        path = self.out / "results" / "floors.json"
-        if not path.is_file():
-            rows: dict[str, Row] = {}
-            for name in ("gaussian", "oracle"):
-                rows[name] = {}
-                for part, protocol in PARTS.items():
-                    targets = self.kept_scenes(part).targets
-                    made = prior(name, targets, PROTOCOLS[protocol])
-                    rows[name][part] = numbers(score(made, targets, protocol, intervals=False, beside=False))
-            write(path, rows)
-        read: dict[str, Row] = json.loads(path.read_text())
-        return read
+    def _height(self, method: Any) -> float:
+        """The mean over TUNING of the highest value of any class map before the softmax."""
+        found = []
+        with torch.no_grad():
+            for part in TUNING:
+                for batch in self._batches(method, part):
+                    found.append(method.raw_class_maps(batch).amax(dim=(1, 2, 3)))
+        return max(float(torch.cat(found).mean()), 1e-6)
 
-    def tables(self, seeds: Sequence[int]) -> str:
-        """Markdown: where, by part; then what is heard."""
-        places: dict[str, list[str]] = {}
-        sounds: dict[str, list[str]] = {}
-        lacking = []
-        for name, setting in SETTINGS.items():
-            paths = [self.out / "results" / f"{name}_{seed}.json" for seed in seeds]
-            if not all(path.is_file() for path in paths):
-                lacking.append(setting.title)
-                continue
-            rows = [json.loads(path.read_text()) for path in paths]
-            places[setting.title] = cells([row["scores"] for row in rows])
-            if rows[0]["recognition"]:
-                sounds[setting.title] = [percent([row["recognition"][key] for row in rows]) for key in RECOGNITION]
-        for name, row in self.floors().items():
-            places[name] = cells([row])
-        columns = [f"{part.removeprefix('test-')} {shown}" for part, keys in SHOWN.items() for shown in keys.values()]
-        made = [table("where, %", columns, places), table("heard, %", list(RECOGNITION.values()), sounds)]
-        return "\n\n".join([*made, *([f"Not run yet: {', '.join(lacking)}."] if lacking else [])]) + "\n"
+    def _batches(self, method: Method, part: str) -> Iterator[Batch]:
+        return (kept.to_batch(method.inputs, "cpu") for kept in self.scenes(part).stacks)
+
+    def _recognised(self, method: Method, bound: float) -> tuple[Row, Arrays]:
+        """NMI of what is heard most in solos; precision, recall and mAP of what is heard in mixtures of two."""
+        solo, solo_truth = self.heard(method, ["test-solo"])
+        heard, truth = self.heard(method, ["test-duet", "test-synthetic"])
+        about = {"nmi": nmi(solo.argmax(axis=1), solo_truth.argmax(axis=1)), "map": multi_map(heard, truth)}
+        for name, threshold in (("", 0.5), (" tuned", bound)):
+            about[f"precision{name}"] = multi_precision(heard, truth, threshold=threshold)
+            about[f"recall{name}"] = multi_recall(heard, truth, threshold=threshold)
+        return about, {"solo/heard": solo, "solo/truth": solo_truth, "mixed/heard": heard, "mixed/truth": truth}
+
+    def heard(self, method: Method, parts: Sequence[str]) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+        """(N, 6) probabilities of CLASSES and which of them sound."""
+        values, truth = [], []
+        with torch.no_grad():
+            for part in parts:
+                values += [method.hear(batch).numpy() for batch in self._batches(method, part)]
+                truth += [
+                    [name in clip.labels for name in CLASSES]
+                    for kept in self.scenes(part).stacks
+                    for clip in kept.clips
+                ]
+        return np.concatenate(values), np.array(truth)
+
+    def floors(self) -> None:
+        """What never hears, and what never errs: on the protocol's grid, and on that of the maps."""
+        for name, grid in (("gaussian", None), ("oracle", None), ("oracle", (10, 10))):
+            title = name if grid is None else f"{name}, {grid[0]} x {grid[1]}"
+            path = self.out / "results" / f"floor {title}.json"
+            if not path.is_file():
+                rows = {}
+                for view, (part, protocol) in {n: (v.part, v.protocol) for n, v in VIEWS.items()}.items():
+                    targets = self.scenes(part).targets
+                    made = prior(name, targets, PROTOCOLS[protocol], *([grid] if grid else []))
+                    rows[view] = numbers(score(made, targets, protocol, intervals=False, beside=False))
+                write(path, {"scores": rows, "recognition": {}})
 
 
-def cells(runs: Sequence[Mapping[str, Mapping[str, float]]]) -> list[str]:
-    return [
-        percent([run[part][key] for run in runs]) if key in runs[0][part] else ""
-        for part, keys in SHOWN.items()
-        for key in keys
-    ]
+def _recipe(setting: Setting, stage: Stage, seed: int) -> Recipe:
+    named = {"stage": stage.name} if stage.name else {}
+    return Recipe(
+        f"{setting.method}_{stage.name}",
+        setting.method,
+        options={**COMMON, **setting.options, **named, **stage.options},
+        data=DataSpec(split=stage.split, kinds=("visible",) if stage.split == "train" else ()),
+        epochs=stage.epochs,
+        batch_size=setting.batch_size,
+        learning_rate=stage.rate,
+        seed=seed,
+        num_workers=0,
+        cache="features",
+    )
+
+
+def as_probabilities(made: Predictions) -> Predictions:
+    """Of log-odds: a protocol that claims what is above a share of the maximum makes no sense of values below 0."""
+    return replace(made, maps={name: torch.from_numpy(odds).sigmoid().numpy() for name, odds in made.maps.items()})
+
+
+def _class_options(output: str) -> dict[str, Option]:
+    return {"output": output, "classes": ";".join(CLASSES)}
+
+
+def _as_path(value: Option) -> Option:
+    """An encoder's name as the path of its weights; any other option as it is."""
+    is_name = isinstance(value, str) and value.startswith("encoder:")
+    return str(encoders.path(str(value).removeprefix("encoder:"))) if is_name else value
+
+
+def columns_of(result: Result) -> dict[str, npt.NDArray[np.float64]]:
+    """(N,) of each of COLUMNS that the protocol has; NaN where there is nothing to measure."""
+    found = {}
+    for name in COLUMNS:
+        if name in result.records[0]:
+            values = [row[name] for row in result.records]
+            found[name] = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    for name in ("set", "out"):
+    for name in ("set", "tune", "out"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--only", nargs="+", choices=sorted(SETTINGS), help="run these rows only")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, help="so many clips of every part, to try it out")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    study = Study(given.set, given.out, given.limit)
+    study = Study(given.set, given.tune, given.out, given.limit)
+    study.keep_all()
+    study.floors()
     for seed in given.seeds:
         for name in given.only or SETTINGS:
-            row = study.result(name, SETTINGS[name], seed)
-            print(name, seed, *cells([row["scores"]]), row["recognition"], row["training_seconds"], flush=True)
-    (given.out / "table.md").write_text(study.tables(given.seeds))
+            row = study.result(name, seed)
+            shown = {view: round(values.get("class_ciou@0.3", 0), 3) for view, values in row["scores"].items()}
+            print(name, seed, shown, row.get("tuned", {}).get("map_factor"), row["recognition"], flush=True)
 
 
 if __name__ == "__main__":

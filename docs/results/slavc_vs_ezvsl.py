@@ -29,6 +29,7 @@ from soundspot.data.folder import read_folder
 from soundspot.methods.base import Method
 from soundspot.predictions import Predictions
 from soundspot.recipes import recipe
+from soundspot.train.allocation import keep_freed_memory
 from soundspot.train.checkpoint import CURRENT
 from soundspot.train.loop import WEIGHTS, train
 from soundspot.train.recipe import recipe_json
@@ -193,6 +194,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, help="so many training clips and about so many test scenes, to try it out")
     given = parser.parse_args()
+    keep_freed_memory()
     torch.set_num_threads(given.threads)
     study = Study(given.paste, given.out, given.epochs, given.limit)
     main_runs = {row.title: [study.result(name, row, seed) for seed in given.seeds] for name, row in MAIN.items()}

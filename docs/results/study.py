@@ -44,7 +44,7 @@ class TestScenes:
     def predictions(self, method: Method, *, wrong_sound: bool = False) -> Predictions:
         """The maps of a method in evaluation mode; `wrong_sound`: every labelled scene hears one of another class."""
         method.eval()
-        stacks = self.stacks or self._read(method)
+        stacks = self.stacks or self.read(method)
         maps: dict[str, Any] = {}
         with torch.no_grad():
             for kept in self._with_wrong_sounds(stacks) if wrong_sound else stacks:
@@ -52,7 +52,8 @@ class TestScenes:
                 maps.update(zip((clip.id for clip in kept.clips), scores, strict=True))
         return Predictions(maps, self.missing, provenance(method))
 
-    def _read(self, method: Method) -> list[KeptStack]:
+    def read(self, method: Method) -> list[KeptStack]:
+        """Let the frozen stages of a method see and hear them."""
         assert isinstance(method, TwoTowers)
         with torch.no_grad():
             for batch, missing in batches(list(self.clips.values()), method.inputs, batch_size=BATCH_SIZE):

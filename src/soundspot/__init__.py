@@ -7,18 +7,27 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from soundspot.localize.localizer import Localizer
+    from soundspot.localize.timeline import Calibration, Moment, Timeline
     from soundspot.types import Batch, Clip, Inputs, Missing, Target, UserError
 
 _HOMES = {
     "Batch": "soundspot.types",
+    "Calibration": "soundspot.localize.timeline",
     "Clip": "soundspot.types",
     "Inputs": "soundspot.types",
+    "Localizer": "soundspot.localize.localizer",
     "Missing": "soundspot.types",
+    "Moment": "soundspot.localize.timeline",
     "Target": "soundspot.types",
+    "Timeline": "soundspot.localize.timeline",
     "UserError": "soundspot.types",
 }
 
-__all__ = ["Batch", "Clip", "Inputs", "Missing", "Target", "UserError", "__version__"]
+__all__ = [
+    "Batch", "Calibration", "Clip", "Inputs", "Localizer", "Missing", "Moment", "Target", "Timeline", "UserError",
+    "__version__",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

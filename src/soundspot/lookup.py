@@ -9,6 +9,8 @@ from typing import TypeVar
 from soundspot.types import UserError
 
 T = TypeVar("T")
+SHOWN = 12
+"""Names that a line still holds; of more, the nearest are shown."""
 
 
 def unknown(known: Iterable[str], name: str, what: str) -> UserError:
@@ -16,7 +18,11 @@ def unknown(known: Iterable[str], name: str, what: str) -> UserError:
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else "use one of them"
-    return UserError(f"unknown {what} {name!r}: expected one of {', '.join(names)}; {hint}")
+    shown = ", ".join(names)
+    if len(names) > SHOWN:
+        some = difflib.get_close_matches(name, names, n=SHOWN // 2, cutoff=0.0)
+        shown = f"{len(names)}, such as {', '.join(some)}"
+    return UserError(f"unknown {what} {name!r}: expected one of {shown}; {hint}")
 
 
 def find(table: Mapping[str, T], name: str, what: str) -> T:

@@ -14,7 +14,7 @@ from soundspot.types import UserError
 if TYPE_CHECKING:
     from soundspot.methods.base import Method
 
-__all__ = ["find_weights", "load", "read_header", "save", "sha256", "verify"]
+__all__ = ["find_weights", "load", "read_header", "save", "save_without_encoders", "sha256", "verify"]
 
 FORMAT = "soundspot-1"
 BUILT_IN = {"default": "spot.safetensors"}
@@ -27,20 +27,76 @@ def save(method: Method, path: Path | str, extra: Mapping[str, str] | None = Non
     `extra` is for what only the caller knows: licence, source, and the like. Paths of initial weights stay out of
     the header (the file holds what came of them); their names and hashes are in it under `initial`.
     """
+    write_safetensors(Path(path), method.state_dict(), {**_header(method), **(extra or {})})
+    return Path(path)
+
+
+def _header(method: Method) -> dict[str, str]:
     from soundspot.methods import method_name
 
     options = {key: "" if key.startswith("init_") else value for key, value in method.options.items()}
-    header = {
+    return {
         "format": FORMAT,
         "method": method_name(method),
         "options": json.dumps(options),
         "initial": json.dumps(method.initial),
         "licence": "not stated",
         "source": "trained with soundspot",
-        **(extra or {}),
     }
-    write_safetensors(Path(path), method.state_dict(), header)
+
+
+def save_without_encoders(
+    method: Method, path: Path | str, named: Mapping[str, str], extra: Mapping[str, str] | None = None
+) -> Path:
+    """Write a small file: what frozen encoders hold stays out of it, the rest is in half precision.
+
+    `named` says by option which of soundspot's encoders a tower is, {"init_image": "tf_efficientnet_lite0"} say; `load`
+    takes them from the user's cache. UserError where a tower has learned something else.
+    """
+    import torch
+
+    tensors = method.state_dict()
+    bare = _built(method, named).state_dict()
+    inside = {name for name in tensors if _in_tower(method, name)}
+    learned = sum(not torch.equal(tensors[name].cpu(), bare[name]) for name in inside)
+    if learned:
+        raise UserError(
+            f"expected towers as the encoders {', '.join(named.values())} were fetched, got {learned} of {len(inside)}"
+            " tensors that differ; save the method whole"
+        )
+    light = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in tensors.items()
+        if name not in inside
+    }
+    header = {**_header(method), **(extra or {}), "encoders": json.dumps(dict(named))}
+    write_safetensors(Path(path), light, header)
     return Path(path)
+
+
+def _built(method: Method, named: Mapping[str, str]) -> Method:
+    """The method with fresh heads, its towers as the encoders of these names give them."""
+    import torch
+
+    from soundspot.methods import build, method_name
+
+    with torch.random.fork_rng(devices=[]):
+        return build(method_name(method), **{**method.options, **_encoder_paths(named)})
+
+
+def _encoder_paths(named: Mapping[str, str]) -> dict[str, str]:
+    """Options that name an encoder's cached file."""
+    from soundspot import encoders
+
+    return {option: str(encoders.path(name)) for option, name in named.items()}
+
+
+def _in_tower(method: Method, name: str) -> bool:
+    """Whether a tensor is one of a tower's."""
+    from soundspot.nets.tower import Tower
+
+    towers = [own for own, module in method.named_modules() if isinstance(module, Tower)]
+    return any(name.startswith(f"{own}.") for own in towers)
 
 
 def load(
@@ -65,7 +121,11 @@ def load(
             f"pass method={name!r}"
         )
     with torch.random.fork_rng(devices=[]):  # building draws initial weights; the caller's generator must not notice
-        loaded = build(name, **{**saved, **(options or {})})
+        named = _json(path, header.get("encoders", "{}"))
+        loaded = build(name, **{**saved, **_encoder_paths(named), **(options or {})})
+    if named:  # what encoders hold isn't in the file
+        loaded.options.update(dict.fromkeys(named, ""))
+        tensors = {own: value for own, value in loaded.state_dict().items() if _in_tower(loaded, own)} | tensors
     _fill(loaded, tensors, path)
     loaded.initial = _json(path, header.get("initial", "{}"))
     loaded.provenance = {**header, "weights": path.name, "weights_sha256": sha256(path)}

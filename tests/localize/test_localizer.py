@@ -258,7 +258,7 @@ def peak_bytes(localizer: Localizer, film: Path, out: Path) -> int:
 def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
     peaks = []
     localizer = Localizer(Bright(), SURE)
-    for seconds in (5, 5, 25):
+    for seconds in (20, 20, 60):
         path = tmp_path / f"{seconds}.mp4"
         picture = np.full((360, 480, 3), 90, np.uint8)
         sound = tone(300, seconds, RATE)
@@ -266,7 +266,7 @@ def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
                   samples=sound, sample_rate=RATE)  # fmt: skip
         peaks.append(peak_bytes(localizer, path, tmp_path / "out.mp4"))
     frame = 480 * 360 * 3
-    assert peaks[2] - peaks[1] < 2 * frame, "40 frames or 20 s of sound more were not held"
+    assert peaks[2] - peaks[1] < 3 * frame, "80 frames or 40 s of sound more were not held"
 
 
 @pytest.mark.shared
@@ -283,5 +283,5 @@ def test_every_real_film_ends_well(part: int, shared: Path, encoders: dict[str, 
         for moment in timeline.moments:
             assert np.isfinite(moment.map).all(), film.name
             assert 0 <= moment.heat.min() <= moment.heat.max() <= 1, film.name
-            assert moment.verdict in ("on-screen", "off-screen", "silent")
+            assert moment.verdict in ("on-screen", "off-screen", "silent", "unsure")
             assert moment.verdict == "silent" or len(moment.tags) == 5, film.name

@@ -203,7 +203,7 @@ def test_maps_and_shares_by_hand(toy) -> None:
     odds = torch.tensor([[3.0, -2.0]])
     by_sight, by_ear = shares(seen, maps, odds, threshold=0.7, temperature=0.5)
     # in view above 0.7: one place of four, and two; the larger is the measure
-    torch.testing.assert_close(by_sight, torch.tensor([[0.34 / 0.25, -0.41 / 0.25]]).log_softmax(dim=1))
+    torch.testing.assert_close(by_sight, torch.tensor([[0.25 / 0.25, -0.41 / 0.25]]).log_softmax(dim=1))
     torch.testing.assert_close(by_ear, torch.tensor([[3.0 / 2, -2.0]]).log_softmax(dim=1))
     nothing = shares(seen, maps, odds, threshold=2.0, temperature=0.5)
     assert all(part.isfinite().all() for part in nothing)
@@ -284,7 +284,56 @@ def test_the_correspondence_pools_as_told(toy) -> None:
         expected = pair_terms(odds.diagonal(), torch.stack([odds[1, 0], odds[2, 1], odds[0, 2]]))
         torch.testing.assert_close(terms, expected)
         method.before_epoch(17)
-        assert method.loss(batch).keys() == {"positive", "negative", "seen", "heard"}
+        apart = InterferenceEraser(**toy, stage="prototypes", pool=pool, aligned=False)
+        apart.before_epoch(17)
+        assert apart.loss(batch).keys() == {"positive", "negative", "seen", "heard"}
+        assert method.loss(batch).keys() == {*apart.loss(batch), "seen_as_heard", "heard_as_seen"}
+
+
+def test_aligned_prototypes_are_compared_across(toy) -> None:
+    torch.manual_seed(0)
+    batch, _ = scenes([[0], [1], [2]], [[0], [1], [2]])
+    method = InterferenceEraser(**toy, stage="prototypes").eval()
+    method.labels = {"0": 2, "1": 0, "2": 1}
+    method.before_epoch(17)
+    method.sound_centres.copy_(method.centres)
+    method.image_head, method.audio_head = method.heads(16)
+    terms = method.loss(batch)
+    torch.testing.assert_close(terms["seen"], terms["seen_as_heard"])
+    torch.testing.assert_close(terms["heard"], terms["heard_as_seen"])
+    logits = method.sound(method.features(batch)[1]) @ method.centres.T / method.temperature
+    torch.testing.assert_close(terms["heard_as_seen"], F.cross_entropy(logits, torch.tensor([2, 0, 1])))
+
+
+def test_what_is_heard_of_a_mixture_must_be_near_the_prototypes_seen(toy) -> None:
+    batch, _ = scenes([[0], [1], [2]], [[0], [1], [2]])
+    wanted = {"positive", "negative", "identity", "identity_seen"}
+    for options, lacking in (
+        ({}, set()),
+        ({"aligned": False}, {"identity_seen"}),
+        ({"identifier": "none"}, {"identity_seen"}),
+    ):
+        method = InterferenceEraser(**toy, stage="identifier", **options).eval()
+        method.labels = {"0": 0, "1": 1, "2": 2}
+        assert method.loss(batch).keys() == wanted - lacking
+    torch.manual_seed(0)
+    method = InterferenceEraser(**toy, stage="identifier").eval()
+    method.labels = {"0": 0, "1": 1, "2": 2}
+    method.sound_centres.copy_(method.centres)
+    terms = method.loss(batch)
+    torch.testing.assert_close(terms["identity"], terms["identity_seen"])
+
+
+def test_the_referrer_cannot_learn_to_see_nothing(toy) -> None:
+    method = InterferenceEraser(**toy, stage="referrer")
+    learned = {name for name, parameter in method.named_parameters() if parameter.requires_grad}
+    assert not any(name.startswith("image_head") for name in learned)
+    assert {"steps.weight", "audio_head.weight"} <= learned
+    seen = torch.tensor([[[[0.9, 0.3]], [[0.2, 0.8]]]])
+    maps, odds = torch.tensor([[[[0.5, 0.1]], [[0.1, 0.4]]]]), torch.zeros(1, 2)
+    elsewhere = maps + torch.tensor([[[[0.0, 0.7]], [[0.7, 0.0]]]])
+    for one, other in zip(shares(seen, maps, odds, 0.5, 0.1), shares(seen, elsewhere, odds, 0.5, 0.1), strict=True):
+        torch.testing.assert_close(one, other)  # where a class is not in view its map does not count
 
 
 def test_stages_must_follow_each_other_and_wrong_options_say_what_to_do(toy, make_batch) -> None:

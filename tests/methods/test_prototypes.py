@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -213,3 +215,15 @@ def test_one_map_for_all_has_no_class_names_but_hears_classes(found) -> None:
     with torch.no_grad():
         assert one.localize(batch).shape == (2, 8, 8)
         assert one.hear(batch).shape == (2, 3)
+
+
+def test_a_further_class_takes_the_places_where_nothing_is() -> None:
+    maps = torch.zeros(1, 2, 1, 2)
+    maps[0, 1, 0, 1] = 0.4
+    options = {"image_backbone": "resnet10t", "audio_backbone": "resnet10t", "clusters": 2}
+    plain = DSOL(**options).shares(maps, 10.0)
+    torch.testing.assert_close(plain, (10 * maps).softmax(dim=1))
+    e = math.e
+    beside = DSOL(**options, nothing=0.2).shares(maps, 10.0)
+    expected = torch.tensor([[[1 / (2 + e**2), 1 / (1 + e**4 + e**2)]], [[1 / (2 + e**2), e**4 / (1 + e**4 + e**2)]]])
+    torch.testing.assert_close(beside[0], expected)

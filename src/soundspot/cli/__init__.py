@@ -12,7 +12,19 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from soundspot import __version__
-from soundspot.cli import data, media, recognition, results, retrieval, scoring, separation, training
+from soundspot.cli import (
+    data,
+    export,
+    live,
+    media,
+    page,
+    recognition,
+    results,
+    retrieval,
+    scoring,
+    separation,
+    training,
+)
 from soundspot.cli.samples import samples_app
 from soundspot.types import UserError
 
@@ -31,6 +43,8 @@ annotations_app = typer.Typer(
 )
 VERBS: tuple[Callable[..., None], ...] = (
     media.localize,
+    live.live,
+    page.page,
     separation.separate,
     training.train,
     training.neighbours,
@@ -45,6 +59,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     retrieval.embed,
     retrieval.retrieve,
     recognition.recognise,
+    export.export,
 )
 """In the order of --help."""
 for verb in VERBS:
@@ -67,6 +82,9 @@ def main() -> None:
         _stop(str(error))
     except _USAGE_ERROR as error:
         _stop(_usage(error))
+    except typer.Abort:
+        print("soundspot: stopped", file=sys.stderr)
+        raise SystemExit(130) from None
     except OSError as error:
         if error.filename is None:
             raise

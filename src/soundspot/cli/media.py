@@ -1,18 +1,25 @@
-"""Verbs for media: localize a film, make sample sets."""
+"""The verb for films of one's own: localize a film, a picture beside a sound, a folder of films, or what comes in."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from soundspot.cli.words import BatchSize, Device, Json
+from soundspot.types import UserError
+
+if TYPE_CHECKING:  # `soundspot --help` must not import torch
+    from soundspot.localize.run import Wanted
 
 
 def localize(
-    source: Annotated[Path, typer.Argument(help="A film, or a picture.")],
+    source: Annotated[str, typer.Argument(help="A film, a picture, a folder of films, or - for a film on stdin.")],
     sound: Annotated[Path | None, typer.Argument(help="The sound, where the film has none of its own.")] = None,
     out: Annotated[
         Path, typer.Option(help="Folder for the overlay film, timeline.jsonl and the summary picture.")
@@ -22,13 +29,63 @@ def localize(
     start: Annotated[float, typer.Option(help="Second of the film to begin at.")] = 0.0,
     end: Annotated[float | None, typer.Option(help="Second of the film to end at; its end, if none.")] = None,
     film: Annotated[bool, typer.Option(help="Write the overlay film.")] = True,
+    export: Annotated[
+        list[str] | None,
+        typer.Option(help="Write more: jsonl, csv, parquet, coco, masks, vtt, edl, html, or all. Again for more."),
+    ] = None,
+    show: Annotated[str, typer.Option(help="In the overlay film: heat, outline or box.")] = "heat",
+    opacity: Annotated[float, typer.Option(help="Of heat in the overlay film, 0 to 1; lines fade below 0.6.")] = 0.6,
+    jobs: Annotated[int, typer.Option(min=1, help="Films of a folder that are looked at at a time.")] = 1,
     batch_size: BatchSize = 8,
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Show where the sound of a film (or of a picture beside a sound) comes from."""
+    """Show where the sound of a film (or of a picture beside a sound) comes from; stopped, it goes on where it was."""
+    from typing import cast
+
+    from soundspot.localize.draw import Show, Style
     from soundspot.localize.run import Wanted, run
 
-    wanted = Wanted(weights, every, start, end, batch_size, device, film)
-    done = run(source, sound, out, wanted)
+    style = Style(cast(Show, show), opacity)
+    wanted = Wanted(weights, every, start, end, batch_size, device, film, tuple(export or ()), style)
+    place = Path(source)
+    if place.is_dir():
+        if sound is not None:
+            raise UserError(f"{source}: expected no sound beside a folder of films, got {sound}; leave it out")
+        _folder(place, out, wanted, jobs, as_json)
+        return
+    if source == "-":
+        with tempfile.TemporaryDirectory(prefix="soundspot-") as folder:
+            done = run(_from_stdin(Path(folder)), sound, out, wanted)
+    else:
+        done = run(place, sound, out, wanted)
     print(json.dumps(done.facts(), indent=1) if as_json else done.text())
+
+
+def _from_stdin(folder: Path) -> Path:
+    """A film's reader goes back and forth in it, so all of it must lie in a file."""
+    path = folder / "stdin"
+    with path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    if not path.stat().st_size:
+        raise UserError("-: expected a film on stdin, got nothing; pipe one in, or name a file")
+    return path
+
+
+def _folder(folder: Path, out: Path, wanted: Wanted, jobs: int, as_json: bool) -> None:
+    """A line a film; those that could not be looked at are named on stderr, and the exit code is then 1."""
+    from soundspot.localize.folder import localize_folder
+
+    rows, bad = [], 0
+    for each in localize_folder(folder, out, wanted, jobs):
+        bad += bool(each.error)
+        if each.error:
+            print(f"bad: {each.error}", file=sys.stderr)
+        elif not as_json:
+            print(each.line, flush=True)
+        rows.append({"film": str(each.path), **({"error": each.error} if each.error else each.facts)})
+    if as_json:
+        print(json.dumps(rows, indent=1))
+    if bad:
+        print(f"{bad} of {len(rows)} films could not be looked at", file=sys.stderr)
+        raise typer.Exit(1)

@@ -41,9 +41,10 @@ def train(
 ) -> None:
     """Run a recipe. Under `torchrun --no-python` all processes train together."""
     from soundspot.recipes import recipe as named
-    from soundspot.train.allocation import prefer_huge_pages
+    from soundspot.train.allocation import keep_freed_memory
 
-    prefer_huge_pages()  # before anything makes a tensor
+    if device == "cpu":
+        keep_freed_memory()  # before anything makes a tensor
     from soundspot.train.curve import curve_of
     from soundspot.train.loop import train as run
     from soundspot.train.recipe import apply_settings

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
 WAIT_SECONDS = 0.1
 
 
-def ahead(items: Iterator[T], count: int) -> Iterator[T]:
-    """The items in order, made in another thread, at most `count` of them before they are asked for.
+def ahead(items: Iterator[T], count: int) -> Generator[T]:
+    """The items in order, made in another thread: at most `count` wait to be asked for, and one more is in the making.
 
     What fails there is raised here, in its place. When this generator is closed, so is `items`.
     """

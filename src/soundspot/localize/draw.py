@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from soundspot.localize.classes import told
+from soundspot.localize.paint import Paint, Picture
 from soundspot.localize.timeline import Moment, Timeline, Verdict
+from soundspot.lookup import unknown
+from soundspot.types import UserError
 
-Picture = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 # Dark to bright in even steps of perceived lightness, readable with every kind of colour vision.
@@ -32,10 +36,33 @@ COLUMNS, TILE_WIDTH, GAP = 3, 420, 6
 """Of the summary."""
 OPACITY = 0.6
 CONTRAST = 3.0
+DIMMED = 0.75
+"""Of a frame under heat this much is left where there is none: what is hot stands out."""
+Show = Literal["heat", "outline", "box"]
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a film shows what was found: heat, the outlines of hot regions, or boxes around them."""
+
+    show: Show = "heat"
+    opacity: float = OPACITY
+    """Of heat, in 0..1; lines fade below OPACITY."""
+
+    def __post_init__(self) -> None:
+        if self.show not in get_args(Show):
+            raise unknown(get_args(Show), self.show, "look of the overlay")
+        if not 0 <= self.opacity <= 1:
+            raise UserError(f"expected an opacity from 0 to 1, got {self.opacity}; try {OPACITY}")
+
+    @property
+    def line_opacity(self) -> float:
+        """Of lines: thin as they are, they are full where heat lets the frame through."""
+        return min(1.0, self.opacity / OPACITY)
 
 
 @functools.cache
-def _palette() -> npt.NDArray[np.float32]:
+def palette() -> npt.NDArray[np.float32]:
     """(256, 3) colours of heat 0..1."""
     anchors = np.array(_HEAT_ANCHORS, dtype=np.float32)
     places = np.linspace(0, 255, len(anchors))
@@ -56,12 +83,39 @@ def enlarge(heat: npt.NDArray[np.float32], height: int, width: int) -> npt.NDArr
 
 def overlay(frame: Picture, heat: npt.NDArray[np.float32], opacity: float = OPACITY) -> Picture:
     """The frame with heat over it: where there is none, the frame is a little darker and otherwise untouched."""
-    height, width = frame.shape[:2]
-    large = for_eyes(enlarge(heat, height, width))
-    colour = _palette()[(large * 255).astype(np.uint8)]
-    weight = (large * opacity)[..., None]
-    dimmed = frame.astype(np.float32) * (0.75 + 0.25 * large[..., None])
-    return np.clip(dimmed * (1 - weight) + colour * weight, 0, 255).astype(np.uint8)
+    return heat_paint(heat, frame.shape[0], frame.shape[1], opacity).over(frame)
+
+
+def heat_paint(heat: npt.NDArray[np.float32], height: int, width: int, opacity: float = OPACITY) -> Paint:
+    """(h, w) -> the paint of a frame of (height, width)."""
+    index = (enlarge(heat, height, width) * 255 + 0.5).astype(np.uint8)
+    keep, add = _heat_tables(opacity)
+    return Paint(keep.take(index), add.take(index, axis=0))
+
+
+@functools.cache
+def _heat_tables(opacity: float) -> tuple[npt.NDArray[np.float32], Picture]:
+    """(256,), (256, 3): what is kept and what is added, by heat."""
+    level = for_eyes(np.linspace(0, 1, 256, dtype=np.float32))
+    weight = level * opacity
+    keep = (DIMMED + (1 - DIMMED) * level) * (1 - weight)
+    colour = palette()[(level * 255).astype(np.uint8)]
+    return keep.astype(np.float32), (colour * weight[:, None]).astype(np.uint8)
+
+
+def edge(inside: npt.NDArray[np.bool_], width: int) -> npt.NDArray[np.bool_]:
+    """(H, W) -> (H, W): the rim of what is inside, `width` pixels wide; the frame's own edge is no rim."""
+    high, wide = inside.shape
+    padded = np.pad(inside, width, mode="edge")
+    core = inside.copy()
+    for down, across in ((0, width), (2 * width, width), (width, 0), (width, 2 * width)):
+        core &= padded[down : down + high, across : across + wide]
+    return inside & ~core
+
+
+def line_width(height: int) -> int:
+    """Of outlines and boxes in a picture of that height."""
+    return max(1, round(height / 240))
 
 
 def for_eyes(heat: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -86,12 +140,15 @@ def say(moment: Moment) -> str:
 def caption(picture: Picture, text: str, colour: Colour) -> Picture:
     """The picture with a line of text in a bar beneath it."""
     height, width = picture.shape[:2]
-    bar = bar_height(height)
-    sheet = Image.new("RGB", (width, height + bar), PANEL_BACKGROUND)
-    sheet.paste(Image.fromarray(picture), (0, 0))
+    return np.concatenate([picture, bar(width, bar_height(height), text, colour)])
+
+
+def bar(width: int, height: int, text: str, colour: Colour) -> Picture:
+    """(height, width, 3): a line of text after a mark in a colour."""
+    sheet = Image.new("RGB", (width, height), PANEL_BACKGROUND)
     pen = ImageDraw.Draw(sheet)
-    pen.rectangle((0, height, round(bar * 0.3), height + bar), fill=colour)
-    write(pen, (round(bar * 0.5), height + bar // 2), text, width - bar, round(bar * 0.62))
+    pen.rectangle((0, 0, round(height * 0.3), height), fill=colour)
+    write(pen, (round(height * 0.5), height // 2), text, width - height, round(height * 0.62))
     return np.asarray(sheet)
 
 
@@ -103,7 +160,8 @@ def bar_height(height: int) -> int:
 def write(
     pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, room: int, size: int, fill: Colour = BRIGHT
 ) -> None:
-    """Text with its left middle at `place`, made smaller, then cut, until it fits in `room` pixels."""
+    """Text in one line with its left middle at `place`, made smaller, then cut, until it fits in `room` pixels."""
+    text = text if text.isprintable() else " ".join(text.split())
     while size > 9 and pen.textlength(text, font=font(size)) > room:
         size -= 1
     while len(text) > 1 and pen.textlength(text, font=font(size)) > room:

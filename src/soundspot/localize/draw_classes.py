@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -10,7 +11,8 @@ from PIL import Image, ImageDraw
 
 from soundspot.localize import draw
 from soundspot.localize.classes import ClassMoment, ClassVerdict, Layer
-from soundspot.localize.draw import Colour, Picture
+from soundspot.localize.draw import Colour
+from soundspot.localize.paint import Paint, Picture
 from soundspot.localize.timeline import Moment, Timeline, Verdict
 
 COLOURS: tuple[Colour, ...] = (
@@ -31,6 +33,7 @@ FAINT: Colour = (140, 140, 146)
 """Text of what is not there."""
 LEGEND_ENTRIES = 12
 LANE_HEIGHT = 13
+LEVELS = 1023
 _SAID: dict[ClassVerdict, str] = {"sounding": "", "silent": " (silent)", "off-screen": " (off screen)", "absent": ""}
 
 
@@ -63,39 +66,73 @@ def overlay(
 
     The frame loses its own colours under heat, so that a class's colour is the same on whatever lies below.
     """
-    height, width = frame.shape[:2]
+    return heat_paint(layers, frame.shape[0], frame.shape[1], palette, opacity).over(frame)
+
+
+def heat_paint(
+    layers: Sequence[Layer], height: int, width: int, palette: Mapping[int, Colour], opacity: float = draw.OPACITY
+) -> Paint:
+    """The paint of `overlay` for a frame of (height, width)."""
     large = [draw.enlarge(layer.heat, height, width) for layer in layers]
-    shades = [draw.for_eyes(heat) for heat in large]
-    most = np.max(shades, axis=0)[..., None] if shades else np.zeros((height, width, 1), dtype=np.float32)
+    shades = [_shades().take((heat * LEVELS).astype(np.uint16)) for heat in large]
+    most = np.max(shades, axis=0) if shades else np.zeros((height, width), dtype=np.float32)
     tint = np.zeros((height, width, 3), dtype=np.float32)
-    total = np.full((height, width, 1), 1e-12, dtype=np.float32)
-    colours = [SILENT if layer.silent else palette[layer.number] for layer in layers]
-    for colour, shade in zip(colours, shades, strict=True):
-        share = np.square(shade)[..., None]  # where two meet the stronger one shows, not a third colour
-        tint += share * np.array(colour, dtype=np.float32)
+    total = np.full((height, width), 1e-12, dtype=np.float32)
+    for layer, shade in zip(layers, shades, strict=True):
+        share = np.square(shade)  # where two meet the stronger one shows, not a third colour
         total += share
-    plain = frame.astype(np.float32)
-    grey = plain @ np.array((0.299, 0.587, 0.114), dtype=np.float32)
-    shown = (plain * (1 - most) + grey[..., None] * most) * (0.75 + 0.25 * most)
-    shown = np.clip(shown * (1 - most * opacity) + tint / total * (most * opacity), 0, 255).astype(np.uint8)
-    for colour, heat in zip(colours, large, strict=True):
-        shown[_edge(heat >= 0.5, max(1, round(height / 240)))] = colour
-    return shown
+        for channel, value in enumerate(_colour(layer, palette)):
+            tint[..., channel] += share * np.float32(value)
+    weight = most * opacity
+    keep = (draw.DIMMED + (1 - draw.DIMMED) * most) * (1 - weight)
+    tint *= (weight / total)[..., None]
+    return _edged(Paint(keep, np.clip(tint, 0, 255).astype(np.uint8), fade=most), layers, large, palette)
 
 
-def _edge(inside: npt.NDArray[np.bool_], width: int) -> npt.NDArray[np.bool_]:
-    """(H, W) -> (H, W): the rim of what is inside, `width` pixels wide; the frame's own edge is no rim."""
-    high, wide = inside.shape
-    padded = np.pad(inside, width, mode="edge")
-    core = inside.copy()
-    for down, across in ((0, width), (2 * width, width), (width, 0), (width, 2 * width)):
-        core &= padded[down : down + high, across : across + wide]
-    return inside & ~core
+def outline_paint(
+    layers: Sequence[Layer], height: int, width: int, palette: Mapping[int, Colour], opacity: float = 1.0
+) -> Paint:
+    """The edges alone of `overlay`."""
+    large = [draw.enlarge(layer.heat, height, width) for layer in layers]
+    nothing = Paint(np.ones((height, width), np.float32), np.zeros((height, width, 3), np.uint8))
+    return _edged(nothing, layers, large, palette, opacity, thick=2)
+
+
+def _edged(
+    paint: Paint,
+    layers: Sequence[Layer],
+    large: Sequence[npt.NDArray[np.float32]],
+    palette: Mapping[int, Colour],
+    opacity: float = 1.0,
+    thick: int = 1,
+) -> Paint:
+    """The paint with a line in its colour around each class, where its heat passes one half."""
+    for layer, heat in zip(layers, large, strict=True):
+        line = draw.edge(heat >= 0.5, thick * draw.line_width(heat.shape[0]))
+        paint.keep[line] = 1 - opacity
+        paint.add[line] = np.array(_colour(layer, palette)) * opacity
+    return paint
+
+
+def _colour(layer: Layer, palette: Mapping[int, Colour]) -> Colour:
+    return SILENT if layer.silent else palette[layer.number]
+
+
+@functools.cache
+def _shades() -> npt.NDArray[np.float32]:
+    """Of heat in LEVELS steps how it is seen."""
+    return draw.for_eyes(np.linspace(0, 1, LEVELS + 1, dtype=np.float32))
 
 
 def labelled(picture: Picture, classes: Sequence[ClassMoment], palette: Mapping[int, Colour]) -> Picture:
     """The picture with a class's name at the hottest place of each that is in view."""
     sheet = Image.fromarray(picture)
+    name_classes(sheet, classes, palette)
+    return np.asarray(sheet)
+
+
+def name_classes(sheet: Image.Image, classes: Sequence[ClassMoment], palette: Mapping[int, Colour]) -> None:
+    """Write a class's name at the hottest place of each that is in view."""
     pen = ImageDraw.Draw(sheet)
     letters = max(11, round(sheet.height * 0.032))
     for number, each in enumerate(classes):
@@ -104,7 +141,6 @@ def labelled(picture: Picture, classes: Sequence[ClassMoment], palette: Mapping[
         text = f"{each.name}{_SAID[each.verdict]}"
         corner = (each.boxes[0][0] * sheet.width, each.boxes[0][1] * sheet.height)
         chip(pen, text, corner, sheet.size, SILENT if each.verdict == "silent" else palette[number], letters)
-    return np.asarray(sheet)
 
 
 def chip(
@@ -116,6 +152,7 @@ def chip(
     letters: int,
 ) -> None:
     """A name on its colour from a corner on, moved so that it lies inside a picture of that width and height."""
+    text = " ".join(text.split())
     wide, high = round(pen.textlength(text, font=draw.font(letters))) + letters, round(letters * 1.5)
     x = min(max(round(corner[0]), 0), max(size[0] - wide, 0))
     y = min(max(round(corner[1]), 0), max(size[1] - high, 0))
@@ -125,7 +162,7 @@ def chip(
 
 def palette_of(timeline: Timeline, entries: int = LEGEND_ENTRIES) -> Palette:
     """The film's classes and their colours: those that are heard or in view longest."""
-    present = np.array([[each.verdict != "absent" for each in moment.classes] for moment in timeline.moments])
+    present = np.array([[each.verdict != "absent" for each in moment.classes] for moment in timeline.known])
     counts = present.sum(axis=0)
     chosen = np.argsort(-counts, kind="stable")[:entries]
     return Palette(int(number) for number in chosen if counts[number])
@@ -139,7 +176,8 @@ def legend(classes: Sequence[ClassMoment], palette: Mapping[int, Colour], width:
     numbers = sorted(palette)
     size = round(row * 0.62)
     pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    longest = max((pen.textlength(f"{classes[n].name} (off screen)", font=draw.font(size)) for n in numbers), default=0)
+    names = [" ".join(f"{classes[number].name} (off screen)".split()) for number in numbers]
+    longest = max((pen.textlength(name, font=draw.font(size)) for name in names), default=0)
     columns = max(1, min(len(numbers), int((width - row) // (longest + 2 * row))))
     rows = max(1, -(-len(numbers) // columns))
     sheet = Image.new("RGB", (width, rows * row), draw.PANEL_BACKGROUND)
@@ -173,7 +211,7 @@ def lanes(timeline: Timeline, palette: Mapping[int, Colour], width: int, end_sec
     """
     sheet = Image.new("RGB", (width, LANE_HEIGHT * len(palette)), draw.PANEL_BACKGROUND)
     pen = ImageDraw.Draw(sheet)
-    moments = [timeline.at((x + 0.5) / width * end_seconds) for x in range(width)]
+    moments = [timeline.known_at(timeline.start_seconds + (x + 0.5) / width * end_seconds) for x in range(width)]
     for lane, number in enumerate(sorted(palette)):
         top, bottom = lane * LANE_HEIGHT + 1, (lane + 1) * LANE_HEIGHT - 2
         middle, colour = (top + bottom) // 2, palette[number]
@@ -185,7 +223,7 @@ def lanes(timeline: Timeline, palette: Mapping[int, Colour], width: int, end_sec
                 pen.line((x, middle - 1, x, middle + 1), fill=SILENT)
             elif verdict == "off-screen":
                 pen.point([(x, top), (x, top + 1), (x, bottom - 1), (x, bottom)], fill=colour)
-        name = timeline.moments[0].classes[number].name
+        name = " ".join(timeline.known[0].classes[number].name.split())
         pen.text((4, middle), name, fill=(255, 255, 255), font=draw.font(10), anchor="lm", stroke_width=2,
                  stroke_fill=draw.PANEL_BACKGROUND)  # fmt: skip
     return np.asarray(sheet)

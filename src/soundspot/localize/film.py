@@ -2,126 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from soundspot.localize import draw, draw_classes
+from soundspot.localize.ahead import ahead
 from soundspot.localize.classes import blended
+from soundspot.localize.draw import Style
+from soundspot.localize.paint import Picture
+from soundspot.localize.sheets import Sheets, panel
 from soundspot.localize.source import Source
 from soundspot.localize.timeline import Moment, Timeline
+from soundspot.media.files import written_aside
+from soundspot.media.planes import PlanarFrame, Planes
 from soundspot.media.video import FilmWriter, iter_waveform
 
 MAX_WIDTH = 1280
 MAX_FRAMES_PER_SECOND = 30.0
-STRIP_HEIGHT = 48
+SOUND_SECONDS = 0.5
+"""Of sound between two frames."""
 MAX_TILES = 9
+AHEAD = 4
+"""Frames that are read, or painted, before they are asked for."""
 
 
 def write_overlay(
-    source: Source, timeline: Timeline, path: Path, progress: Callable[[int, int], None] | None = None
+    source: Source,
+    timeline: Timeline,
+    path: Path,
+    progress: Callable[[int, int], None] | None = None,
+    style: Style | None = None,
 ) -> None:
-    """The film with heat over it, a caption, and the strip of the whole film beneath, with its own sound.
+    """The film and its sound, with what was found laid over it, and a caption and the strip of the whole film beneath.
 
-    Of a method that tells classes apart: a colour a class, a legend, and a lane a class below the strip.
+    Of a method that tells classes apart: a colour a class, a legend, and a lane a class below the strip. Reading,
+    painting and encoding run beside each other; memory does not grow with the film.
     """
     rate = min(source.frames_per_second, MAX_FRAMES_PER_SECOND)
-    start, end = source.start_seconds, source.seconds
+    start, end, sound_rate = source.start_seconds, source.seconds, _sound_rate(source)
     total = max(1, round(end * rate))
-    sounds = iter_waveform(
-        source.sound_path,
-        sample_rate=_sound_rate(source),
-        chunk_seconds=0.5,
-        layout="stereo",
-        start_seconds=start,
-    )
-    words = _Words(timeline)
-    written = 0.0
-    writer: FilmWriter | None = None
-    panel: npt.NDArray[np.uint8] | None = None
-    try:
-        for index, (time, frame) in enumerate(source.frames(rate)):
-            small = _fit(frame)
-            if panel is None:
-                panel = words.panel(small.shape[1], end)
-            shown = np.concatenate(
-                [words.over(small, time), draw.with_playhead(panel, (time - start) / max(end, 1e-9))]
+    with ExitStack() as stack:
+        frames = ahead(source.planes(rate, _fitted(source)), AHEAD)
+        stack.callback(frames.close)
+        first = next(frames)
+        sheets = Sheets(timeline, _fitted(source), first.matrix, end, style or Style())
+        shown = ahead(_laid_over(chain([first], frames), sheets), AHEAD)
+        stack.callback(shown.close)
+        sounds = ahead(
+            iter_waveform(
+                source.sound_path,
+                sample_rate=sound_rate,
+                chunk_seconds=SOUND_SECONDS,
+                layout="stereo",
+                start_seconds=start,
+            ),
+            1,
+        )
+        stack.callback(sounds.close)
+        writer = stack.enter_context(
+            FilmWriter(
+                path,
+                width=sheets.size[0],
+                height=sheets.size[1],
+                frames_per_second=rate,
+                sample_rate=sound_rate,
+                layout="stereo",
+                matrix=first.matrix,
+                quick=True,
             )
-            if writer is None:
-                writer = FilmWriter(
-                    path,
-                    width=shown.shape[1],
-                    height=shown.shape[0],
-                    frames_per_second=rate,
-                    sample_rate=_sound_rate(source),
-                    layout="stereo",
-                ).__enter__()
-            writer.write_frame(shown)
+        )
+        written = 0.0
+        for index, (time, planes) in enumerate(shown):
+            writer.write_planes(planes)
             while written <= time - start and (chunk := next(sounds, None)) is not None:
                 writer.write_sound(chunk.samples)
                 written += chunk.samples.shape[1] / chunk.sample_rate
             if progress is not None:
                 progress(min(index + 1, total), total)
-    except BaseException as error:
-        if writer is not None:
-            writer.__exit__(type(error), error, error.__traceback__)
-        raise
-    if writer is not None:
         for chunk in sounds:
             left = max(0, round((end - written) * chunk.sample_rate))
             if not left:
                 break
             writer.write_sound(chunk.samples[:, :left])
             written += chunk.samples.shape[1] / chunk.sample_rate
-        writer.__exit__(None, None, None)
 
 
-class _Words:
-    """What is drawn over and below a film's frames: heat alone, or classes in colours."""
+def _laid_over(frames: Iterable[PlanarFrame], sheets: Sheets) -> Iterator[tuple[float, Planes]]:
+    for frame in frames:
+        yield frame.time_seconds, sheets.over(frame.planes, frame.time_seconds)
 
-    def __init__(self, timeline: Timeline) -> None:
-        self.timeline = timeline
-        self.palette = draw_classes.palette_of(timeline) if timeline.tells_classes else {}
 
-    def over(self, frame: npt.NDArray[np.uint8], time: float) -> npt.NDArray[np.uint8]:
-        """The frame of a time with heat and what is said of it."""
-        moment = self.timeline.at(time)
-        if moment.classes:
-            layers = self.timeline.layers_at(time)
-            return draw_classes.shown(frame, layers, moment, self.palette, draw.say(moment))
-        heated = draw.overlay(frame, self.timeline.heat_at(time))
-        return draw.caption(heated, draw.say(moment), draw.VERDICT_COLOURS[moment.verdict])
-
-    def tile(self, frame: npt.NDArray[np.uint8], moment: Moment) -> npt.NDArray[np.uint8]:
-        """A moment in the summary."""
-        if not moment.classes:
-            return draw.tile(frame, moment)
-        layers = blended(moment.classes, moment.classes, 0.0)
-        return draw_classes.shown(frame, layers, moment, self.palette, draw.at_time(moment))
-
-    def panel(self, width: int, end_seconds: float) -> npt.NDArray[np.uint8]:
-        """The strip of the whole film, with a lane a class."""
-        colours = draw_classes.GREYS if self.timeline.tells_classes else draw.VERDICT_COLOURS
-        strip = draw.strip(self.timeline, width, STRIP_HEIGHT, end_seconds, colours)
-        if not self.palette:
-            return strip
-        return np.concatenate([strip, draw_classes.lanes(self.timeline, self.palette, width, end_seconds)])
+def _fitted(source: Source) -> tuple[int, int]:
+    """Width and height of the frame in the film: even, and no wider than MAX_WIDTH."""
+    width = min(source.width, MAX_WIDTH)
+    height = source.height * width / source.width
+    return 2 * round((width + 0.5) / 2), max(2, 2 * round((height + 0.5) / 2))
 
 
 def _sound_rate(source: Source) -> int:
     """AAC in browsers is safe at these rates."""
     return 44100 if source.sound_rate == 44100 else 48000
-
-
-def _fit(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    height, width = frame.shape[:2]
-    if width <= MAX_WIDTH:
-        return frame
-    size = (MAX_WIDTH, round(height * MAX_WIDTH / width))
-    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR))
 
 
 def key_moments(timeline: Timeline) -> list[Moment]:
@@ -138,10 +122,16 @@ def key_moments(timeline: Timeline) -> list[Moment]:
 def write_summary(source: Source, timeline: Timeline, path: Path) -> None:
     """One picture: a key frame a stretch with heat and caption, and the strip of the whole film."""
     wanted = [timeline.at(moment.time_seconds) for moment in key_moments(timeline)]
-    words = _Words(timeline)
-    panel = words.panel(draw.sheet_width(len(wanted)), source.seconds)
+    palette = draw_classes.palette_of(timeline) if timeline.tells_classes else {}
+
+    def tile(frame: Picture, moment: Moment) -> Picture:
+        if not moment.classes:
+            return draw.tile(frame, moment)
+        layers = blended(moment.classes, moment.classes, 0.0)
+        return draw_classes.shown(frame, layers, moment, palette, draw.at_time(moment))
+
+    below = panel(timeline, palette, draw.sheet_width(len(wanted)), source.seconds, Style())
     pictures = [(source.picture_at(moment.time_seconds), moment) for moment in wanted]
-    sheet = draw.summary(pictures, panel, Path(timeline.source).name, tile=words.tile)
-    aside = path.with_name(path.stem + ".part.png")
-    Image.fromarray(sheet).save(aside)
-    aside.replace(path)
+    sheet = draw.summary(pictures, below, Path(timeline.source).name, tile=tile)
+    with written_aside(path) as aside:
+        Image.fromarray(sheet).save(aside)

@@ -147,6 +147,10 @@ class Moments(Sequence[Moment]):
     def __len__(self) -> int:
         return len(self._known)
 
+    def judged_by(self, judge: Judge) -> Moments:
+        """The same looks under another judge; no method is asked again."""
+        return Moments(self._looks, self._rows, judge, smooth=self._smooth)
+
     @property
     def known(self) -> Sequence[Moment]:
         """All but map and heat, from memory."""

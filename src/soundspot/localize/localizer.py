@@ -21,7 +21,7 @@ from soundspot.localize.classes import ClassThresholds
 from soundspot.localize.given import Picture, Sound, picture_of, sound_of
 from soundspot.localize.judging import Judge, Moments
 from soundspot.localize.looks import Look, Looks
-from soundspot.localize.shots import change, colours_of
+from soundspot.localize.shots import change, glance_of
 from soundspot.localize.source import SoundWindows, Source, open_source
 from soundspot.localize.timeline import Calibration, Moment, Timeline
 from soundspot.media.audio import stereo_balance
@@ -90,7 +90,7 @@ class Localizer:
         """
         picture, samples = picture_of(image), sound_of(sound, sample_rate, self.sample_rate)
         window = _middle(samples, round(self.method.inputs.seconds * self.sample_rate))
-        return self.judge.moment(next(self._looks([(0.0, fit_picture(picture, self.method.inputs))], [window])))
+        return self.judge.moment(next(self.looks([(0.0, fit_picture(picture, self.method.inputs))], [window])))
 
     def video(
         self,
@@ -166,7 +166,7 @@ class Localizer:
         )
         frames = source.frames(1 / every_seconds, start)
         for batch in ahead(self._batches(frames, windows, batch_size, every_seconds, skip=min(1, len(done))), AHEAD):
-            yield from self._looks(*batch)
+            yield from self.looks(*batch)
 
     def _batches(
         self,
@@ -179,18 +179,18 @@ class Localizer:
         """Batches of fitted pictures with their times, windows of sound, what changed, and the loudest samples."""
         before, held = None, ([], [], [], [])  # type: ignore[var-annotated]
         for number, (time, frame) in enumerate(frames):
-            colours = colours_of(frame)
+            glance = glance_of(frame)
             if number >= skip:
                 window = windows.around(time)
                 values = (
                     (time, fit_picture(frame, self.method.inputs)),
                     window,
-                    0.0 if before is None else change(before, colours),
+                    0.0 if before is None else change(before, glance),
                     _peaks(_middle(window, round(every_seconds * self.sample_rate))),
                 )
                 for column, value in zip(held, values, strict=True):
                     column.append(value)
-            before = colours
+            before = glance
             if len(held[0]) == size:
                 yield held
                 held = ([], [], [], [])
@@ -198,13 +198,14 @@ class Localizer:
             yield held
 
     @torch.no_grad()
-    def _looks(
+    def looks(
         self,
         frames: list[tuple[float, npt.NDArray[np.uint8]]],
         sounds: list[Heard],
         changes: list[float] | None = None,
         peaks: list[Peaks] | None = None,
     ) -> Iterator[Look]:
+        """What the method says of pictures, as it wants them, with their times, and of the windows of sound beside."""
         inputs = self.method.inputs
         batch = Stack(
             images=torch.from_numpy(np.stack([image for _, image in frames])),

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +63,7 @@ class Looks(Sequence[Look]):
         self._lines_path, self._maps_path = self.folder / "looks.jsonl", self.folder / "looks.f32"
         self._rows: list[Look] = []
         self._places: list[tuple[int, tuple[int, ...], tuple[int, ...]]] = []
+        self._flushed = True
         self._head = json.dumps({"format": FORMAT, **key}, sort_keys=True)
         self._take_up()
         self._lines = self._lines_path.open("ab")
@@ -81,10 +82,10 @@ class Looks(Sequence[Look]):
             kept, there = len(head) + 1, self._maps_path.stat().st_size if self._maps_path.exists() else 0
             for line in lines:
                 row = _parsed(line)
-                if row is None or size + _num_bytes(row) > there:
+                if row is None or size + row.num_bytes > there:
                     break
                 self._note(row, size)
-                size += _num_bytes(row)
+                size += row.num_bytes
                 kept += len(line) + 1
         for path, length in ((self._lines_path, kept), (self._maps_path, size)):
             with path.open("ab") as file:
@@ -92,23 +93,19 @@ class Looks(Sequence[Look]):
         if not kept:
             self._lines_path.write_text(self._head + "\n")
 
-    def _note(self, row: dict[str, Any], offset: int) -> None:
-        shapes = row.pop("shapes")
-        level = -math.inf if row["level_dbfs"] is None else row.pop("level_dbfs")
-        tags = tuple((str(name), float(value)) for name, value in row.pop("tags"))
-        tuples = {name: tuple(row[name]) for name in ("heard", "peaks")}
-        values = {**row, **tuples, "level_dbfs": level, "tags": tags}
-        self._rows.append(Look(maps=_NOTHING, **values))
-        self._places.append((offset, tuple(shapes[0]), tuple(shapes[1])))
+    def _note(self, row: _Row, offset: int) -> None:
+        self._rows.append(row.look)
+        self._places.append((offset, *row.shapes))
 
     def add(self, look: Look) -> None:
-        """Append one; `flush` makes it last."""
+        """Append one; `flush` makes it last. What is kept of it is what a later run will read."""
+        look = replace(look, change=round(look.change, 4), peaks=tuple(round(peak, 4) for peak in look.peaks))
         maps, seen = (np.ascontiguousarray(each, dtype="<f4") for each in (look.maps, look.seen))
         row = {
             "time_seconds": look.time_seconds,
             "level_dbfs": look.level_dbfs if math.isfinite(look.level_dbfs) else None,
-            "change": round(look.change, 4),
-            "peaks": [round(peak, 4) for peak in look.peaks],
+            "change": look.change,
+            "peaks": look.peaks,
             "tags": look.tags,
             "balance": look.balance,
             "heard": look.heard,
@@ -117,13 +114,14 @@ class Looks(Sequence[Look]):
         offset = self._maps.tell()
         self._maps.write(maps.tobytes() + seen.tobytes())
         self._lines.write(json.dumps(row).encode() + b"\n")
-        self._rows.append(replace(look, maps=_NOTHING, seen=_NOTHING))
-        self._places.append((offset, maps.shape, seen.shape))
+        self._note(_Row(replace(look, maps=_NOTHING, seen=_NOTHING), (maps.shape, seen.shape)), offset)
+        self._flushed = False
 
     def flush(self) -> None:
         """Hand everything to the system: maps first, so that no line stands without its maps."""
         self._maps.flush()
         self._lines.flush()
+        self._flushed = True
 
     @property
     def rows(self) -> Sequence[Look]:
@@ -141,19 +139,34 @@ class Looks(Sequence[Look]):
         if isinstance(index, slice):
             return tuple(self[number] for number in range(*index.indices(len(self))))
         row = self._rows[index]
+        if not self._flushed:
+            self.flush()
         offset, maps_shape, seen_shape = self._places[index]
         count = math.prod(maps_shape)
         values = np.frombuffer(os.pread(self._file, 4 * (count + math.prod(seen_shape)), offset), "<f4")
         return replace(row, maps=values[:count].reshape(maps_shape), seen=values[count:].reshape(seen_shape))
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
+class _Row(NamedTuple):
+    """A line: a look without its maps, and the shapes of its `maps` and `seen`."""
+
+    look: Look
+    shapes: tuple[tuple[int, ...], tuple[int, ...]]
+
+    @property
+    def num_bytes(self) -> int:
+        return 4 * sum(math.prod(shape) for shape in self.shapes)
+
+
+def _parsed(line: bytes) -> _Row | None:
+    """None for a line that `add` did not write."""
     try:
         row = json.loads(line)
-    except ValueError:
+        maps, seen = (tuple(int(size) for size in shape) for shape in row.pop("shapes"))
+        level = -math.inf if row["level_dbfs"] is None else row["level_dbfs"]
+        tags = tuple((str(name), float(value)) for name, value in row["tags"])
+        tuples = {name: tuple(float(value) for value in row[name]) for name in ("heard", "peaks")}
+        look = Look(**{**row, **tuples, "maps": _NOTHING, "level_dbfs": float(level), "tags": tags})
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
-    return row if isinstance(row, dict) else None
-
-
-def _num_bytes(row: Mapping[str, Any]) -> int:
-    return 4 * sum(math.prod(shape) for shape in row["shapes"])
+    return _Row(look, (maps, seen)) if min((*maps, *seen), default=0) >= 0 else None

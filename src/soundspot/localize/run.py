@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from soundspot.localize.draw import Style
+from soundspot.localize.exports import EXPORTS, wanted_exports
 from soundspot.localize.film import write_overlay, write_summary
 from soundspot.localize.localizer import BATCH_SIZE, EVERY_SECONDS, Localizer
 from soundspot.localize.source import Source, open_source
@@ -34,8 +36,12 @@ class Wanted:
     batch_size: int = BATCH_SIZE
     device: str = "cpu"
     with_film: bool = True
+    exports: tuple[str, ...] = ()
+    """Names of `exports.EXPORTS`, or "all", beside timeline.jsonl."""
+    style: Style = field(default_factory=Style)
 
     def __post_init__(self) -> None:
+        wanted_exports(self.exports)
         if not 0 < self.every_seconds < math.inf:
             raise UserError(f"expected --every above 0 seconds, got {self.every_seconds}; try 0.5")
 
@@ -110,7 +116,9 @@ def _side(balance: float | None) -> str:
 
 
 def run(source_path: Path, sound_path: Path | None, out: Path, wanted: Wanted | None = None) -> Localized:
-    """Localize, and write overlay.mp4, timeline.jsonl and summary.png to `out`. Raises UserError for unusable input.
+    """Localize, and write overlay.mp4, timeline.jsonl, summary.png and what else is wanted to `out`.
+
+    Raises UserError for unusable input.
 
     A run that was stopped goes on where it was, if the film and what is asked are the same.
     """
@@ -119,11 +127,11 @@ def run(source_path: Path, sound_path: Path | None, out: Path, wanted: Wanted | 
     return localize(Localizer.from_pretrained(wanted.weights, wanted.device), source, out, wanted)
 
 
-def localize(localizer: Localizer, source: Source, out: Path, wanted: Wanted) -> Localized:
-    """The same with a localizer at hand."""
+def localize(localizer: Localizer, source: Source, out: Path, wanted: Wanted, *, shown: bool = True) -> Localized:
+    """The same with a localizer at hand; progress is `shown` or not."""
     out.mkdir(parents=True, exist_ok=True)
     folder = out / UNFINISHED
-    with Bar("listen and look", max(1, round(source.seconds / wanted.every_seconds))) as bar:
+    with Bar("listen and look", max(1, round(source.seconds / wanted.every_seconds)), shown=shown) as bar:
         timeline = localizer.source(
             source,
             every_seconds=wanted.every_seconds,
@@ -136,8 +144,13 @@ def localize(localizer: Localizer, source: Source, out: Path, wanted: Wanted) ->
     write_summary(source, timeline, files["picture"])
     if wanted.with_film:
         files["film"] = out / "overlay.mp4"
-        with Bar("write the film", max(1, round(source.seconds * source.frames_per_second))) as bar:
-            write_overlay(source, timeline, files["film"], progress=bar.to)
+        with Bar("write the film", max(1, round(source.seconds * source.frames_per_second)), shown=shown) as bar:
+            write_overlay(source, timeline, files["film"], progress=bar.to, style=wanted.style)
+        timeline = replace(timeline, overlay=str(files["film"]))
+    for name in wanted_exports(wanted.exports):
+        if name != "jsonl":  # it is there
+            files[name] = out / EXPORTS[name].file_name
+            EXPORTS[name].write(timeline, files[name])
     done = Localized(timeline, files, source.seconds)
     shutil.rmtree(folder)
     return done

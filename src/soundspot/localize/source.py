@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from soundspot.localize.timeline import Shown
 from soundspot.media.image import read_image
+from soundspot.media.planes import BT709, PlanarFrame, iter_planes, planes_of
 from soundspot.media.video import iter_frames, iter_waveform, probe, read_frame
 from soundspot.types import UserError
 
@@ -97,6 +99,23 @@ class Source:
         end = min(self.end_seconds, self.duration_seconds)
         for index in range(max(1, int((end - start) * frames_per_second))):
             yield start + index / frames_per_second, self.still
+
+    def planes(self, frames_per_second: float, size: tuple[int, int]) -> Iterator[PlanarFrame]:
+        """The same from its start to its end in planes of (width, height), for films that are written of it."""
+        end = min(self.end_seconds, self.duration_seconds)
+        if self.still is None:
+            until = None if math.isinf(self.end_seconds) else self.end_seconds
+            yield from iter_planes(
+                self.path,
+                size=size,
+                frames_per_second=frames_per_second,
+                start_seconds=self.start_seconds,
+                end_seconds=until,
+            )
+            return
+        planes = planes_of(np.asarray(Image.fromarray(self.still).resize(size, Image.Resampling.LANCZOS)))
+        for index in range(max(1, int((end - self.start_seconds) * frames_per_second))):
+            yield PlanarFrame(self.start_seconds + index / frames_per_second, planes, BT709)
 
 
 def open_source(path: Path, sound_path: Path | None = None) -> Source:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
 from soundspot.localize.classes import ClassMoment, ClassVerdict, Layer, blended, names_of
-from soundspot.media.files import written_aside
 from soundspot.types import Box
 
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
 Verdict = Literal["on-screen", "off-screen", "silent", "unsure"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 SILENCE_DBFS = -60.0
 """Sound whose level stays below this counts as silence: 1/1000 of full scale."""
 
@@ -95,6 +98,18 @@ class Moment:
             return tuple(each.name for each in self.classes if each.verdict == "sounding" for _ in each.boxes)
         return (self.tags[0][0] if self.tags else "",) * len(self.boxes)
 
+    def __repr__(self) -> str:
+        """In one line; arrays by their shapes."""
+        sure = "" if self.probability is None else f" {self.probability:.0%}"
+        heard = f", {self.tags[0][0]!r}" if self.tags else ""
+        shape = " x ".join(map(str, self.map.shape))
+        return f"Moment({self.time_seconds:g} s, {self.verdict or 'relative'}{sure}{heard}, map {shape})"
+
+    def _repr_html_(self) -> str:
+        from soundspot.localize.notebook import moment_html
+
+        return moment_html(self)
+
     def row(self) -> dict[str, Any]:
         """The moment as plain values, one line of timeline.jsonl."""
         y, x = np.unravel_index(int(np.argmax(self.map)), self.map.shape)
@@ -138,6 +153,46 @@ class Timeline:
     """The largest samples along the whole sound, evenly spaced, 0..1."""
     shown: Shown | None = None
     """Of what it is the timeline, where that is known."""
+    overlay: str | None = None
+    """A film that was written of it, whose time 0 is where the timeline starts."""
+
+    def __len__(self) -> int:
+        return len(self.moments)
+
+    def __iter__(self) -> Iterator[Moment]:
+        return iter(self.moments)
+
+    @overload
+    def __getitem__(self, index: int) -> Moment: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Moment]: ...
+    def __getitem__(self, index: int | slice) -> Moment | Sequence[Moment]:
+        return self.moments[index]
+
+    def __repr__(self) -> str:
+        """In one line: of what, how many moments, and which share of them has which verdict."""
+        if not self.known:
+            return f"Timeline({self.source!r}, no moments)"
+        times = f"{self.known[0].time_seconds:g} to {self.known[-1].time_seconds:g} s"
+        shares = ", ".join(f"{verdict} {share:.0%}" for verdict, share in self.shares().items())
+        return f"Timeline({self.source!r}, {len(self)} moments from {times}: {shares})"
+
+    def _repr_html_(self) -> str:
+        from soundspot.localize.notebook import timeline_html
+
+        return timeline_html(self)
+
+    def plot(self) -> Figure:
+        """Probability with the unsure band, verdicts, waveform and tags over time. Needs the extra `plot`."""
+        from soundspot.localize.plot import figure_of
+
+        return figure_of(self)
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """A row a moment, with `soundspot.localize.frames.COLUMNS`. Needs the extra `tables`."""
+        from soundspot.localize.frames import frame_of
+
+        return frame_of(self)
 
     @property
     def start_seconds(self) -> float:
@@ -152,13 +207,14 @@ class Timeline:
 
     def at(self, time_seconds: float) -> Moment:
         """The moment nearest to a time."""
-        return self.moments[self._nearest(time_seconds)]
+        return self.moments[self.place_at(time_seconds)]
 
     def known_at(self, time_seconds: float) -> Moment:
         """The same, with or without map and heat."""
-        return self.known[self._nearest(time_seconds)]
+        return self.known[self.place_at(time_seconds)]
 
-    def _nearest(self, time_seconds: float) -> int:
+    def place_at(self, time_seconds: float) -> int:
+        """The place among the moments of the one nearest to a time."""
         index = round((time_seconds - self.known[0].time_seconds) / self.step_seconds)
         return min(max(index, 0), len(self.known) - 1)
 
@@ -174,14 +230,19 @@ class Timeline:
         return blended(before.classes, after.classes, part)
 
     def _around(self, time_seconds: float) -> tuple[Moment, Moment, float]:
-        """The moments before and after a time, and which share of the way lies behind it: none or all about a cut."""
+        """The moments before and after a time, and which share of the way lies behind it."""
+        before, after, part = self.places_around(time_seconds)
+        return self.moments[before], self.moments[after], part
+
+    def places_around(self, time_seconds: float) -> tuple[int, int, float]:
+        """The same of their places among the moments; the share is none or all about a cut."""
         place = (time_seconds - self.known[0].time_seconds) / self.step_seconds
         before = min(max(math.floor(place), 0), len(self.moments) - 1)
         after = min(before + 1, len(self.moments) - 1)
         part = min(max(place - before, 0.0), 1.0)
         if self.known[before].shot != self.known[after].shot:
             part = float(part >= 0.5)
-        return self.moments[before], self.moments[after], part
+        return before, after, part
 
     @property
     def tells_classes(self) -> bool:
@@ -218,16 +279,25 @@ class Timeline:
     def _seconds(self, start: int, end: int) -> tuple[float, float]:
         """From when to when a run of moments stands."""
         half = self.step_seconds / 2
-        return max(0.0, self.known[start].time_seconds - half), self.known[end - 1].time_seconds + half
+        last = math.inf if self.shown is None else self.shown.end_seconds
+        begin, stop = self.known[start].time_seconds - half, self.known[end - 1].time_seconds + half
+        return max(self.start_seconds, begin), min(last, stop)
 
-    def save(self, path: Path) -> None:
-        """Write timeline.jsonl: a line of provenance, then a line a moment."""
+    def head(self) -> dict[str, Any]:
+        """What it is the timeline of and what made it, as plain values."""
         head = {"source": self.source, "step_seconds": self.step_seconds, "made_with": self.provenance}
-        with written_aside(path) as aside, aside.open("w", encoding="utf-8") as file:
-            file.writelines(
-                json.dumps(line, ensure_ascii=False) + "\n"
-                for line in itertools.chain([head], (moment.row() for moment in self.moments))
-            )
+        return head if self.shown is None else head | {"shown": vars(self.shown)}
+
+    def save(self, path: Path | str, kind: str | None = None) -> None:
+        """Write it as one of `exports.EXPORTS`: as `kind`, or as the path's ending says; UserError if neither does.
+
+        A path without an ending is a folder, for masks.
+        """
+        from soundspot.localize.exports import EXPORTS, kind_of
+        from soundspot.lookup import find
+
+        path = Path(path)
+        find(EXPORTS, kind_of(path) if kind is None else kind, "export").write(self, path)
 
 
 def _tag(moment: Moment) -> str:

@@ -105,7 +105,7 @@ def probe(path: Path | str) -> MediaInfo:
     if picture is not None:
         # Rotation is known for sure only on a decoded frame.
         first = _first(path)
-        facts["height"], facts["width"] = _turned(np.empty((first.frame.height, first.frame.width)), first.frame).shape
+        facts["height"], facts["width"] = turned(np.empty((first.frame.height, first.frame.width)), first.frame).shape
     return MediaInfo(path, **facts)
 
 
@@ -123,7 +123,7 @@ def read_frame(path: Path | str, time_seconds: float | None = None) -> npt.NDArr
     with closing(decode(path, "picture", time_seconds)) as frames:
         for item in frames:
             if shown is not None and item.time_seconds > time_seconds + _slack(item):
-                return _to_rgb(shown, VideoReformatter())
+                return to_rgb(shown, VideoReformatter())
             shown = item
     if shown is None:
         raise _nothing_decoded(path)
@@ -133,7 +133,7 @@ def read_frame(path: Path | str, time_seconds: float | None = None) -> npt.NDArr
             f"{path}: expected a moment within the film's picture, got {time_seconds:.3f} s where it ends at"
             f" {end:.3f} s; ask for an earlier one"
         )
-    return _to_rgb(shown, VideoReformatter())
+    return to_rgb(shown, VideoReformatter())
 
 
 def iter_frames(
@@ -148,23 +148,30 @@ def iter_frames(
     Each is the last frame shown by then, so a variable frame rate is followed; memory does not grow with length. An end
     past the film's is the film's; MediaError if the range holds no frame.
     """
-    path = Path(path)
+    reformatter = VideoReformatter()
+    shown = shown_at_rate(Path(path), frames_per_second, start_seconds, end_seconds)
+    return (Frame(time, to_rgb(item, reformatter)) for time, item in shown)
+
+
+def shown_at_rate(
+    path: Path, frames_per_second: float, start_seconds: float = 0.0, end_seconds: float | None = None
+) -> Iterator[tuple[float, Decoded]]:
+    """The same, of each moment its time and the frame as it was decoded."""
     _check_time("start_seconds", start_seconds)
     if not (math.isfinite(frames_per_second) and frames_per_second > 0):
         raise UserError(f"expected frames_per_second above 0, got {frames_per_second}; give e.g. 5")
     if end_seconds is not None and not end_seconds > start_seconds:
         raise UserError(f"expected end_seconds after start_seconds={start_seconds}, got {end_seconds}; swap them?")
-    return _frames_at_rate(path, frames_per_second, start_seconds, math.inf if end_seconds is None else end_seconds)
+    return _at_rate(path, frames_per_second, start_seconds, math.inf if end_seconds is None else end_seconds)
 
 
-def _frames_at_rate(path: Path, rate: float, start: float, end: float) -> Iterator[Frame]:
-    reformatter = VideoReformatter()
+def _at_rate(path: Path, rate: float, start: float, end: float) -> Iterator[tuple[float, Decoded]]:
     given = 0
     with closing(_shown_spans(path, start)) as spans:
         for item, until in spans:
             # Multiplied, not summed: an hour of steps must not drift.
             while (time := start + given / rate) < min(until, end) - 1e-9:
-                yield Frame(time, _to_rgb(item, reformatter))
+                yield time, item
                 given += 1
             if start + given / rate >= end - 1e-9:
                 break
@@ -198,16 +205,17 @@ def _slack(item: Decoded) -> float:
     return min(float(item.frame.time_base) / 2, MAX_TIME_SLACK_SECONDS) + 1e-6
 
 
-def _to_rgb(item: Decoded, reformatter: VideoReformatter) -> npt.NDArray[np.uint8]:
+def to_rgb(item: Decoded, reformatter: VideoReformatter) -> npt.NDArray[np.uint8]:
+    """A decoded picture as (H, W, 3), turned as it is to be shown."""
     frame = item.frame
     matrix = int(frame.colorspace) if int(frame.colorspace) in KNOWN_MATRICES else int(Colorspace.ITU601)
     # RGB has no such matrix, but older PyAV looks at the source's only where the destination's differs.
     rgb = reformatter.reformat(frame, format="rgb24", src_colorspace=matrix, dst_colorspace=int(Colorspace.ITU601))
-    return np.ascontiguousarray(_turned(rgb.to_ndarray(), frame))
+    return np.ascontiguousarray(turned(rgb.to_ndarray(), frame))
 
 
-def _turned(image: npt.NDArray[Any], frame: Any) -> npt.NDArray[Any]:
-    """`image` as the frame's display matrix wants it shown: any of the eight turns and mirrorings."""
+def turned(image: npt.NDArray[Any], frame: Any) -> npt.NDArray[Any]:
+    """(H, W, ...) `image` as the frame's display matrix wants it shown: any of the eight turns and mirrorings."""
     for side_data in frame.side_data:
         if side_data.type.name == "DISPLAYMATRIX":
             a, b, _, c, d = np.frombuffer(bytes(side_data), np.int32)[:5].tolist()

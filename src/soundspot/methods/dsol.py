@@ -156,7 +156,12 @@ class DSOL(Clustered):
         gate = self.odds(*self.project(image, ops.max_pool(audio))).sigmoid()
         if not self.by_class:
             return gate
-        return self.summed((self.map_factor * self.class_maps(image, gate)).softmax(dim=1))
+        return self.shares(self.class_maps(image, gate), self.map_factor)
+
+    def raw_class_maps(self, batch: Batch) -> Tensor:
+        """(B, K, h, w) of clusters."""
+        image, audio = self.features(batch)
+        return self.class_maps(image, self.odds(*self.project(image, ops.max_pool(audio))).sigmoid())
 
     def see(self, batch: Batch) -> Tensor:
         """(B, K, h, w) in 0..1: the cosine of each place with the class's likest object vector, where it is above 0."""

@@ -52,11 +52,13 @@ def shares(seen: Tensor, maps: Tensor, odds: Tensor, threshold: float, temperatu
     """Class likeness (B, K, h, w), class maps (B, K, h, w), log-odds heard (B, K) -> log shares (B, K) twice.
 
     The first by sight (what is heard of what is where), the second by ear (what is heard, weighted by how much of the
-    picture is above `threshold` for the class). Both are relative to the class that is largest in view.
+    picture is above `threshold` for the class). Both look at the places above `threshold` alone, and both are relative
+    to the class that is largest in view.
     """
-    areas = ops.mean_pool((seen > threshold).float())
+    there = (seen > threshold).float()
+    areas = ops.mean_pool(there)
     largest = areas.amax(dim=1, keepdim=True).clamp_min(1 / seen[0, 0].numel())
-    by_sight = ops.mean_pool(maps) / (temperature * largest)
+    by_sight = ops.mean_pool(maps * there) / (temperature * largest)
     return by_sight.log_softmax(dim=1), (areas / largest * odds).log_softmax(dim=1)
 
 
@@ -72,7 +74,8 @@ class InterferenceEraser(Clustered):
     """Cosines with prototypes of what is seen and heard; a class's map is where it is in view and what is heard of it.
 
     Pictures and sounds share one space of `dim` numbers by a linear head each; 0: the towers' own, where their widths
-    are equal. `output="one"` is the highest of the class maps. Mixing: up to `mix_most` sources at ratios in
+    are equal. `aligned`: prototypes of what is seen and of what is heard stand in one place, since class maps compare
+    sounds with places. `output="one"` is the highest of the class maps. Mixing: up to `mix_most` sources at ratios in
     +-`mix_spread_db`, in the share `mix_share` of clips, reached after `mix_epochs` epochs; at once if there is no
     `curriculum`.
     """
@@ -100,6 +103,7 @@ class InterferenceEraser(Clustered):
         mix_share: float = 0.75,
         mix_spread_db: float = 10.0,
         mix_epochs: int = 10,
+        aligned: bool = True,
         **rest: Any,
     ) -> None:
         super().__init__(**rest)
@@ -111,6 +115,7 @@ class InterferenceEraser(Clustered):
         self.place_weight = positive(place_weight, "place_weight")
         self.identity_weight = positive(identity_weight, "identity_weight")
         self.distil_weight, self.keep_weight = positive(distil_weight, "distil_weight"), keep_weight
+        self.aligned = aligned
         self.heard_first: dict[str, Tensor] = {}
         if not (mix_most >= 2 and 0 <= mix_share <= 1 and mix_spread_db >= 0 and mix_epochs >= 0):
             raise UserError(
@@ -133,6 +138,7 @@ class InterferenceEraser(Clustered):
     def _build(self, dim: int, scale: float) -> None:
         """Every stage and ablation has all parts, so that each can start from any; what it does not use is frozen."""
         self.image_head, self.audio_head = self.heads(dim)
+        self.image_head.requires_grad_(self.stage != "referrer")  # else it learns to see nothing: then all agree
         width = dim or self.image.channels
         self.scale = nn.Parameter(torch.tensor(scale), requires_grad=self.stage != "referrer")
         self.steps = nn.Linear(2 * self.audio.channels, self.num_clusters * width)
@@ -211,9 +217,13 @@ class InterferenceEraser(Clustered):
         What is in view and silent is below 0 on its class's map, and here as nothing: else the other classes would
         share its place.
         """
+        maps = self.raw_class_maps(batch)
+        return self.shares(maps, self.map_factor) if self.by_class else maps.amax(dim=1)
+
+    def raw_class_maps(self, batch: Batch) -> Tensor:
+        """(B, K, h, w) of clusters, 0 or more."""
         image, audio = self.features(batch)
-        maps = self.class_maps(self.look(image), self.listen(audio)[0]).clamp_min(0)
-        return self.summed((self.map_factor * maps).softmax(dim=1)) if self.by_class else maps.amax(dim=1)
+        return self.class_maps(self.look(image), self.listen(audio)[0]).clamp_min(0)
 
     def see(self, batch: Batch) -> Tensor:
         """(B, K, h, w) in 0..1: cosine with the class's nearest prototype, where it is above 0."""
@@ -292,7 +302,7 @@ class InterferenceEraser(Clustered):
         sounds = self.sound(audio)
         terms = self._places(cells, sounds)
         if self.stage == "identifier":
-            return terms | {"identity": self.identity_weight * self._identity(batch)}
+            return terms | self._identity(batch)
         return terms if self.phase == "places" else terms | self._classes(batch, cells, sounds)
 
     def _kept(self, batch: Batch, odds: Tensor) -> dict[str, Tensor]:
@@ -315,22 +325,30 @@ class InterferenceEraser(Clustered):
         return {name: self.place_weight * term for name, term in pair_terms(own, other).items()}
 
     def _classes(self, batch: Batch, cells: Tensor, sounds: Tensor) -> dict[str, Tensor]:
-        """What sounds in the picture, and the sound, must be nearest to their cluster's prototypes."""
+        """What sounds in the picture, and the sound, must be nearest their cluster's prototypes; aligned, to both."""
         labels = self.pseudo_labels(batch)
-        vectors = {"seen": (self.objects(cells, sounds), self.centres), "heard": (sounds, self.sound_centres)}
+        objects = self.objects(cells, sounds)
+        vectors = {"seen": (objects, self.centres), "heard": (sounds, self.sound_centres)}
+        if self.aligned:
+            vectors |= {"seen_as_heard": (objects, self.sound_centres), "heard_as_seen": (sounds, self.centres)}
         return {
             name: F.cross_entropy(ops.products(ops.unit(some), ops.unit(centres)) / self.temperature, labels)
             for name, (some, centres) in vectors.items()
         }
 
-    def _identity(self, batch: Batch) -> Tensor:
-        """Each class of a mixture by itself: is it heard or not."""
+    def _identity(self, batch: Batch) -> dict[str, Tensor]:
+        """Each class of a mixture by itself: is it heard or not; aligned, also by the prototypes of what is seen."""
         waveforms, labels = _waveform(batch), self.pseudo_labels(batch)
         plan = draw(len(batch), self.level, self.mix_spread_db, waveforms.device)
         spectrogram = find(SPECTROGRAMS, self.inputs.spectrogram, "spectrogram")
         assert self.inputs.sample_rate is not None
-        _, odds = self.listen(self.audio(spectrogram(mix(waveforms, plan), self.inputs.sample_rate)))
-        return F.binary_cross_entropy_with_logits(odds, union(labels, plan, waveforms, self.num_clusters))
+        features, odds = self.listen(self.audio(spectrogram(mix(waveforms, plan), self.inputs.sample_rate)))
+        truth = union(labels, plan, waveforms, self.num_clusters)
+        terms = {"identity": F.binary_cross_entropy_with_logits(odds, truth)}
+        if self.aligned and self.by_steps:
+            seen = torch.einsum("bkc,kc->bk", features.float(), ops.unit(self.centres)) / self.temperature
+            terms["identity_seen"] = F.binary_cross_entropy_with_logits(seen, truth)
+        return {name: self.identity_weight * term for name, term in terms.items()}
 
 
 def _waveform(batch: Batch) -> Tensor:

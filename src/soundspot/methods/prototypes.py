@@ -172,7 +172,8 @@ class Clustered(TwoTowers):
     `classes` are the names, see labels.class_names; "" takes those of the clips that `tune` sees. There may be more
     `clusters` than classes. `output`: a map a class, or one map for all ("one"). The first `first_epochs` learn to
     localize; from then on clusters are found anew every 1 + `class_epochs` epochs, of which the first `class_epochs`
-    learn the clusters and the last one to localize. What is seen and heard is as in DSOL's music code, unless told.
+    learn the clusters and the last one to localize. `nothing`: see `shares`. What is seen and heard is as in DSOL's
+    music code, unless told.
     """
 
     score_range = (0.0, 1.0)
@@ -188,6 +189,7 @@ class Clustered(TwoTowers):
         first_epochs: int = 2,
         class_epochs: int = 3,
         head_rate: float = 10.0,
+        nothing: float = 0.0,
         output_stride: int = 16,
         spectrogram: str = "logmel",
         seconds: float = 1.0,
@@ -205,7 +207,7 @@ class Clustered(TwoTowers):
         self.classes = class_names(classes) if classes else ()
         self.by_class = find(OUTPUTS, output, "output")
         self.first_epochs, self.class_epochs = first_epochs, class_epochs
-        self.head_rate = positive(head_rate, "head_rate")
+        self.head_rate, self.nothing = positive(head_rate, "head_rate"), nothing
         self.num_clusters = clusters
         self.register_buffer("class_of_cluster", torch.full((clusters,), -1))
         self.register_buffer("clustered", torch.zeros((), dtype=torch.bool))
@@ -240,6 +242,17 @@ class Clustered(TwoTowers):
     def class_names(self) -> tuple[str, ...]:  # type: ignore[override]
         """The same; none where one map stands for all."""
         return self.tag_names if self.by_class else ()
+
+    def shares(self, maps: Tensor, factor: float) -> Tensor:
+        """(B, K, h, w) of clusters -> each class's share of each place: the softmax of `factor` times the maps.
+
+        Where `nothing` is above 0 a further class has that value everywhere and takes its share: else places at which
+        no class is anything are shared out evenly, and of few classes each would have much of them.
+        """
+        if self.nothing <= 0:
+            return self.summed((factor * maps).softmax(dim=1))
+        beside = torch.full_like(maps[:, :1], self.nothing)
+        return self.summed((factor * torch.cat([maps, beside], dim=1)).softmax(dim=1)[:, :-1])
 
     def summed(self, values: Tensor) -> Tensor:
         """(B, K, ...) of clusters -> (B, classes, ...): a class has the sum of its clusters. Unmatched: as they are."""

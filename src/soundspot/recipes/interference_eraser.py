@@ -60,19 +60,38 @@ def music_referrer() -> Recipe:
 
 
 def instruments_prototypes() -> Recipe:
-    """Solos of `soundspot samples instruments`, stage one; features are kept. No published score."""
-    return replace(on_instruments(BASE, "instruments_prototypes", stage="prototypes", first_epochs=8), epochs=20)
+    """Solos of `soundspot samples instruments`, stage one; features are kept.
+
+        soundspot train interference_eraser_instruments_prototypes --root instruments --out runs/p
+
+    With half of the solos a minute on a busy core; NMI of the clusters .98 to 1.00 on calibration solos.
+    """
+    built = on_instruments(BASE, "instruments_prototypes", stage="prototypes", first_epochs=4, class_epochs=5)
+    return replace(built, epochs=24)
 
 
 def instruments_identifier() -> Recipe:
-    """Mixed solos of `soundspot samples instruments`, stage two, from the weights of stage one. No published score."""
-    return replace(on_instruments(BASE, "instruments_identifier", stage="identifier"), epochs=20)
+    """Mixed solos of `soundspot samples instruments`, stage two, from the weights of stage one.
+
+        soundspot train interference_eraser_instruments_identifier --root instruments --out runs/i --init P
+
+    P is runs/p/weights.safetensors. With half of the solos four minutes on a busy core: every mixture passes the sound
+    tower. mAP of what is heard in mixtures of two .73, of an unknown soundfont; see docs/results/multisource.md.
+    """
+    return replace(on_instruments(BASE, "instruments_identifier", stage="identifier", mix_epochs=5), epochs=10)
 
 
 def instruments_referrer() -> Recipe:
-    """Its scenes in the wild, stage three, from the weights of stage two. No published score."""
-    built = on_instruments(BASE, "instruments_referrer", stage="referrer")
-    return replace(built, data=WILD, epochs=8, learning_rate=datasets.PASTE_RATE / 10)
+    """Its scenes in the wild, stage three, from the weights of stage two.
+
+        soundspot train interference_eraser_instruments_referrer --root instruments --out runs/r --init I
+        soundspot calibrate runs/r/weights.safetensors instruments --out ier.safetensors
+
+    I is runs/i/weights.safetensors. Ten seconds. With half of the clips, three seeds: CIoU@0.3 on duets 37 +- 2, on
+    mosaics 12 +- 2, in the wild 43 +- 4, NSA 99.5 or more; IoU@0.5 on solos 28 +- 5.
+    """
+    built = on_instruments(BASE, "instruments_referrer", stage="referrer", map_factor=35.0, nothing=0.15)
+    return replace(built, data=WILD, epochs=6, learning_rate=3e-4)
 
 
 def paste() -> Recipe:

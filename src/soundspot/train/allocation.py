@@ -11,22 +11,16 @@ _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 _MOST = 2**31 - 1
 
 
-def prefer_huge_pages() -> None:
-    """Ask torch for pages of 2 MiB in place of 4 KiB; it listens before it has made its first tensor only.
+def keep_freed_memory() -> bool:
+    """Take large blocks from one heap that never shrinks, in pages of 2 MiB; whether the C library can do the first.
 
-    A choice in the environment stays. For the command line: a library does not change its process at import.
+    On a CPU a training step frees and asks for gigabytes of activations. Each block would go to the system and come
+    again as pages of 4 KiB that must be cleared one by one: up to half of a step's time (`benchmarks/allocation.py`).
+    The process holds about half as much memory again for it.
+
+    Both hold for the whole process and until its end, so that programs call this and the library does not. Torch hears
+    of the pages only before it makes its first tensor; a choice in the environment stays.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-
-
-def keep_freed_memory() -> bool:
-    """Let large blocks come from one heap that never shrinks; whether the C library can do that.
-
-    On a CPU a training step frees and asks for gigabytes of activations. Each block of its own would be returned to the
-    system and come back as pages that must be cleared one by one: half of a step's time where pages are slow
-    (`benchmarks/allocation.py`). The process holds more memory for it, about half as much again.
-    """
-    if not sys.platform.startswith("linux"):
-        return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
     return mallopt is not None and bool(mallopt(_MMAP_MAX, 0)) and bool(mallopt(_TRIM_THRESHOLD, _MOST))

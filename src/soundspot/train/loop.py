@@ -18,7 +18,6 @@ from soundspot.data.loader import Stack
 from soundspot.data.training import AREAS, Plan, TrainingSet, training_batches
 from soundspot.methods.base import Method
 from soundspot.train import checkpoint
-from soundspot.train.allocation import keep_freed_memory
 from soundspot.train.clips import TrainingClips, find_clips, find_neighbours
 from soundspot.train.distributed import Ranks, ranks
 from soundspot.train.logs import METRICS, Bar, Clock, Metrics
@@ -67,8 +66,6 @@ def train(
     place = root or (Path(recipe.data.root) if recipe.data.root else None)
     if place is None:
         raise UserError(f"recipe {recipe.name}: expected the data's folder, got none; give root, or set data.root")
-    if device == "cpu":
-        keep_freed_memory()
     with ranks(device) as here:
         clips = find_clips(recipe, place, test_ids)
         if limit_clips is not None:
