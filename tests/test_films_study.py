@@ -11,11 +11,11 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from conftest import ROOT
 from soundspot.localize.localizer import Localizer
 from soundspot.media.video import probe, read_waveform
 from soundspot.types import UserError
 
+ROOT = Path(__file__).resolve().parent.parent
 FILMS = ("video_02677.mp4", "0nib7bMm8BA_15000_25000.mp4")
 
 
