@@ -57,6 +57,7 @@ def loop(film: Path, out: Path, minutes: float) -> None:
                 for stream in (source.streams.video[0], source.streams.audio[0])
             }
             length = source.duration / av.time_base
+        latest: dict[int, int] = {}
         for turn in range(max(1, round(minutes * 60 / length))):
             with av.open(str(film)) as source:
                 for packet in source.demux(source.streams.video[0], source.streams.audio[0]):
@@ -64,6 +65,9 @@ def loop(film: Path, out: Path, minutes: float) -> None:
                         continue
                     shift = round(turn * length / packet.time_base)
                     packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                    if packet.dts <= latest.get(packet.stream.index, packet.dts - 1):
+                        continue  # a track that is a little longer than the film
+                    latest[packet.stream.index] = packet.dts
                     packet.stream = streams[packet.stream.index]
                     target.mux(packet)
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from soundspot.data.loader import Stack, fit_picture
 from soundspot.localize.ahead import ahead
+from soundspot.localize.beside import side_by_side
 from soundspot.localize.classes import ClassThresholds
 from soundspot.localize.given import Picture, Sound, picture_of, sound_of
 from soundspot.localize.judging import Judge, Moments
@@ -165,8 +166,10 @@ class Localizer:
             start_seconds=start,
         )
         frames = source.frames(1 / every_seconds, start)
-        for batch in ahead(self._batches(frames, windows, batch_size, every_seconds, skip=min(1, len(done))), AHEAD):
-            yield from self.looks(*batch)
+        batches = ahead(self._batches(frames, windows, batch_size, every_seconds, skip=min(1, len(done))), AHEAD)
+        at_once = torch.get_num_threads() if self.device == "cpu" and self.method.side_by_side else 1
+        for looks in side_by_side(lambda batch: list(self.looks(*batch)), batches, at_once):
+            yield from looks
 
     def _batches(
         self,

@@ -43,6 +43,8 @@ class Method(nn.Module):
     """The bounds of a raw score, where there are any."""
     hears: ClassVar[bool] = True
     """False for priors, whose maps do not depend on the sound."""
+    side_by_side: ClassVar[bool] = False
+    """Whether `localize_and_hear` may run in several threads at once, after it ran once."""
     options: dict[str, Option]
     """The constructor's arguments, defaults included; noted before the constructor runs."""
     initial: dict[str, str]

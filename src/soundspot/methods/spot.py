@@ -101,6 +101,7 @@ class Spot(Method):
     """The default localizer. `localize` gives the log-odds, at stride 8, that the sound comes from a place."""
 
     needs = frozenset({"mask", "objects"})
+    side_by_side = True
 
     def __init__(
         self, width: int = 96, dim: int = 64, image_size: int = 320, seconds: float = 3.0, part: str = "all"
