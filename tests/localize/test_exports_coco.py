@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from made_timelines import (
@@ -43,6 +43,7 @@ def loaded(timeline: Timeline, folder: Path) -> Any:
     return coco.COCO(str(folder / "coco.json"))
 
 
+@settings(deadline=None)
 @given(arrays.arrays(bool, st.tuples(st.integers(1, 40), st.integers(1, 40))))
 def test_run_lengths_are_what_pycocotools_packs(mask: np.ndarray) -> None:
     theirs = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
@@ -113,6 +114,7 @@ def test_what_needs_the_pictures_size_or_rate_says_so(kind: str, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
+@settings(deadline=None)
 @given(arrays.arrays(np.float32, (5, 7), elements=st.floats(0, 1, width=16)))
 def test_masks_lie_about_their_boxes_and_never_are_empty(heat: np.ndarray) -> None:
     if heat.max() == 0:

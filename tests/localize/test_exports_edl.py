@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_timelines import EVERY, START, judged, moment, of_classes, timeline
 
@@ -116,6 +116,7 @@ def test_drop_frame_codes_are_those_of_a_clock_that_leaves_them_out(rate: float)
                 frame += 1
 
 
+@settings(deadline=None)
 @given(st.integers(0, 20_000_000), st.sampled_from([24, 25, 30, 23.976, 21.5, NTSC30, 50, NTSC60, 5, 1, 0.4, 120]))
 def test_codes_and_frames_go_back_and_forth(frame: int, rate: float) -> None:
     base = max(round(rate), 1)
@@ -124,6 +125,7 @@ def test_codes_and_frames_go_back_and_forth(frame: int, rate: float) -> None:
     assert frame_of(code, base) == frame % (99 * 3600 * base)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 86400))
 def test_dropped_codes_stay_with_the_clock(seconds: float) -> None:
     hours, minutes, whole, frames = map(int, re.split("[:;]", time_code(round(seconds * NTSC30), NTSC30)))
