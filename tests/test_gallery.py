@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import ROOT
 from make_media import make_film, tone
 from soundspot.localize.timeline import Moment
 
+ROOT = Path(__file__).resolve().parents[1]
 GALLERY = ROOT / "docs/gallery"
 VERDICTS = ("on-screen", "off-screen", "silent", "unsure")
 
