@@ -15,7 +15,7 @@ from soundspot.localize.localizer import Localizer
 from soundspot.media.video import probe, read_waveform
 from soundspot.types import UserError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 FILMS = ("video_02677.mp4", "0nib7bMm8BA_15000_25000.mp4")
 
 
@@ -103,7 +103,8 @@ def test_two_films_are_seen_as_the_localizer_sees_them(
     timeline = Localizer.from_pretrained().video(dog.path, every_seconds=1.5)
     for ours, theirs in zip(heard[FILMS[0]]["own"], timeline.moments, strict=True):
         assert np.allclose(ours.map, theirs.map, atol=1e-4)
-        assert (ours.verdict, ours.boxes, ours.tags) == (theirs.verdict, theirs.boxes, theirs.tags)
+        assert (ours.verdict, ours.boxes) == (theirs.verdict, theirs.boxes)
+        assert [name for name, _ in ours.tags] == [name for name, _ in theirs.tags]
     assert {moment.verdict for moment in heard[FILMS[0]]["silence"].known} == {"silent"}
     assert study.hits(dog, heard[FILMS[0]]["own"]) == [True] * 3
     for table in (study.pointing, study.evidence, study.each_film):

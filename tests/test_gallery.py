@@ -13,7 +13,7 @@ from PIL import Image
 from make_media import make_film, tone
 from soundspot.localize.timeline import Moment
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 GALLERY = ROOT / "docs/gallery"
 VERDICTS = ("on-screen", "off-screen", "silent", "unsure")
 

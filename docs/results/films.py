@@ -30,7 +30,7 @@ from soundspot.data.loader import Stack, fit_picture
 from soundspot.localize.judging import Moments
 from soundspot.localize.localizer import LEVEL_SECONDS, NUM_TAGS, Localizer
 from soundspot.localize.looks import Look
-from soundspot.localize.shots import change, colours_of
+from soundspot.localize.shots import change, glance_of
 from soundspot.localize.source import SoundWindows, Source, open_source
 from soundspot.localize.timeline import SILENCE_DBFS, Timeline
 from soundspot.media.audio import write_wav
@@ -146,10 +146,10 @@ def _batches(source: Source, spot: Spot) -> Any:
     """Lists of (time, fitted picture), with what changed since the picture before."""
     before, frames, changes = None, [], []
     for time, frame in source.frames(1 / EVERY_SECONDS):
-        colours = colours_of(frame)
+        glance = glance_of(frame)
         frames.append((time, fit_picture(frame, spot.inputs)))
-        changes.append(0.0 if before is None else change(before, colours))
-        before = colours
+        changes.append(0.0 if before is None else change(before, glance))
+        before = glance
         if len(frames) == BATCH:
             yield frames, changes
             frames, changes = [], []
