@@ -50,7 +50,7 @@ CASES: dict[str, tuple[str, str]] = {
     "truncated film": ("localize cut.mp4", "cut.mp4: expected a film or a sound file, got 'Invalid data"),
     "no sound track": ("localize mute.mp4", "mute.mp4: expected a sound track, got none; give a sound file"),
     "no film there": ("localize gone.mp4", "gone.mp4: expected a film or a sound file, got no such file; check the"),
-    "folder without films": ("localize scenes", "scenes: expected films (.mp4, .mkv, .webm, .mov, .avi), got none; give another"),
+    "folder without films": ("localize scenes", "scenes: expected films (.mp4, .mkv, .webm, .mov, .avi), got none;"),
     "sound alone": ("localize sound.m4a", "expected a film or a picture, got sound alone; give a picture first"),
     "picture alone": ("localize fine.png", "fine.png is a picture: expected a sound beside it; give one"),
     "mute beside picture": ("localize fine.png mute.mp4", "mute.mp4: expected a sound track, got none; give"),
