@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,9 @@ def knock(visits: Visits, path: str, pieces: Pieces, method: str = "POST") -> tu
         sent.append(message)
 
     scope = {"type": "http", "method": method, "path": path, "headers": []}
-    asyncio.run(Door(reader, visits)(scope, receive, send))
+    # In a thread of its own: a browser that another test opened keeps this one's event loop running.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, Door(reader, visits)(scope, receive, send)).result()
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent).decode()
 
 
