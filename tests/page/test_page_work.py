@@ -54,7 +54,7 @@ def test_all_files_are_there(found: Found) -> None:
 def test_another_threshold_asks_no_method(found: Found, monkeypatch: pytest.MonkeyPatch) -> None:
     from soundspot.localize.localizer import Localizer
 
-    monkeypatch.setattr(Localizer, "_looks", None)  # would fail, were it asked
+    monkeypatch.setattr(Localizer, "looks", None)  # would fail, were it asked
     sounding = [m for m in found.timeline.known if m.verdict != "silent"]
     middle = sorted(m.probability for m in sounding)[len(sounding) // 2]
     assert 0.02 < middle < 0.98
