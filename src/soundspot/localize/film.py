@@ -113,7 +113,7 @@ def key_moments(timeline: Timeline) -> list[Moment]:
     stretches = sorted(timeline.stretches(), key=lambda s: s[0] - s[1])[:MAX_TILES]
     chosen = []
     for begin, end, _, _ in sorted(stretches):
-        inside = [m for m in timeline.known if begin <= m.time_seconds < end]
+        inside = timeline.known_between(begin, end)
         middle = (begin + end) / 2
         chosen.append(max(inside, key=lambda m: (m.probability or 0.0, -abs(m.time_seconds - middle))))
     return chosen

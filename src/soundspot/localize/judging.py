@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import overload
@@ -37,6 +38,12 @@ class Judge:
     def of(cls, header: Mapping[str, str], class_names: Sequence[str] = ()) -> Judge:
         """That of a weights' header."""
         return cls(Calibration.of(header), ClassThresholds.of(header), tuple(class_names))
+
+    def as_text(self) -> dict[str, str]:
+        """What a timeline says of it, as a weights' header does."""
+        if self.class_names:
+            return {"class_thresholds": json.dumps(vars(self.thresholds))}
+        return {} if self.calibration is None else {"calibration": json.dumps(vars(self.calibration))}
 
     def moment(self, look: Look) -> Moment:
         """What there is to say of one look."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
@@ -148,12 +147,7 @@ class Localizer:
     @cached_property
     def provenance(self) -> dict[str, str]:
         """What makes maps and verdicts, as text."""
-        origin = provenance(self.method)
-        if self.judge.class_names:
-            origin["class_thresholds"] = json.dumps(vars(self.thresholds))
-        elif self.calibration is not None:
-            origin["calibration"] = json.dumps(vars(self.calibration))
-        return origin
+        return {**provenance(self.method), **self.judge.as_text()}
 
     def watch(self, source: Source, every_seconds: float, batch_size: int, done: Looks) -> Iterator[Look]:
         """The looks that come after those that are `done`: decoding runs ahead of the method by a few batches."""

@@ -21,9 +21,8 @@ def boxes_of(heat: npt.NDArray[np.float32], share: float = PEAK_SHARE) -> tuple[
     ((0.5, 0.25, 0.75, 0.5),)
     """
     rows, columns = heat.shape
-    labels, count = ndimage.label(heat >= max(float(heat.max()) * share, 1e-9))
+    labels, order = _regions(heat, _level(heat, share))
     found = ndimage.find_objects(labels)
-    order = np.argsort([-ndimage.maximum(heat, labels, index + 1) for index in range(count)], kind="stable")
     return tuple(
         (
             float(found[i][1].start / columns),
@@ -46,9 +45,8 @@ def mask_of(
     >>> mask_of(heat, 0, 8, 8).sum(axis=0).tolist()
     [0, 0, 0, 0, 2, 2, 0, 0]
     """
-    level = max(float(heat.max()) * share, 1e-9)
-    labels, count = ndimage.label(heat >= level)
-    order = np.argsort([-ndimage.maximum(heat, labels, index + 1) for index in range(count)], kind="stable")
+    level = _level(heat, share)
+    labels, order = _regions(heat, level)
     own = labels == order[number] + 1
     # Without the other regions nothing of them comes in where two lie close together. Straight lines between cells
     # stay below the level beyond the cells beside the region; smoother ones would swing over it.
@@ -56,3 +54,13 @@ def mask_of(
     size = (width, height)
     inside = np.asarray(Image.fromarray(alone).resize(size, Image.Resampling.BILINEAR)) >= level
     return inside if inside.any() else np.asarray(Image.fromarray(own).resize(size, Image.Resampling.NEAREST))
+
+
+def _level(heat: npt.NDArray[np.float32], share: float) -> float:
+    return max(float(heat.max()) * share, 1e-9)
+
+
+def _regions(heat: npt.NDArray[np.float32], level: float) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.intp]]:
+    """(h, w) heat -> (h, w) numbers from 1 of the connected regions, and (N,) those less 1, hottest first."""
+    labels, count = ndimage.label(heat >= level)
+    return labels, np.argsort([-ndimage.maximum(heat, labels, index + 1) for index in range(count)], kind="stable")

@@ -80,7 +80,7 @@ class Localized:
         """For people: a line a stretch, a line a stretch of each class, and where the files lie."""
         lines = []
         for start, end, verdict, heard in self.timeline.stretches():
-            inside = [m for m in self.timeline.known if start <= m.time_seconds < end]
+            inside = self.timeline.known_between(start, end)
             best = max(inside, key=lambda m: m.probability or 0.0)
             sure = "" if best.probability is None or verdict == "silent" else f"visible {best.probability:4.0%}"
             peak = self.timeline.at(best.time_seconds).row()["peak"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -259,6 +260,14 @@ class Timeline:
         for start, end in self._runs([(moment.verdict, _tag(moment), _views(moment)) for moment in self.known]):
             first = self.known[start]
             yield *self._seconds(start, end), first.verdict, _tag(first)
+
+    def known_between(self, start_seconds: float, end_seconds: float) -> Sequence[Moment]:
+        """The moments from a time on and before another, with or without map and heat."""
+        first, last = (
+            bisect_left(self.known, time, key=lambda moment: moment.time_seconds)
+            for time in (start_seconds, end_seconds)
+        )
+        return self.known[first:last]
 
     def class_stretches(self) -> Iterator[tuple[float, float, ClassVerdict, str]]:
         """(start, end, verdict, class) of runs of moments in which a class is heard or in view, class by class."""

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 
 from soundspot.localize import draw
+from soundspot.localize.exports.page_svg import css
 from soundspot.localize.timeline import Moment, Timeline, Verdict
 from soundspot.page.limits import harmless
 
@@ -19,8 +20,7 @@ NUM_TAGS = 3
 
 def colour_of(verdict: Verdict | None) -> str:
     """As the overlay film has it."""
-    red, green, blue = draw.VERDICT_COLOURS[verdict]
-    return f"#{red:02x}{green:02x}{blue:02x}"
+    return css(draw.VERDICT_COLOURS[verdict])
 
 
 def clock(seconds: float) -> str:

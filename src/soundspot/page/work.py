@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import shutil
 import threading
@@ -159,7 +158,7 @@ class Found:
         judge = judged_by(self.judge, threshold)
         moments = self.timeline.moments
         assert isinstance(moments, Moments)
-        made_with = {**self.timeline.provenance, **_as_text(judge)}
+        made_with = {**self.timeline.provenance, **judge.as_text()}
         timeline = replace(self.timeline, moments=moments.judged_by(judge), provenance=made_with)
         asked = replace(self.asked, threshold=threshold)
         return replace(self, timeline=timeline, asked=asked, version=self.version + 1)
@@ -175,13 +174,6 @@ class Found:
         if path.is_dir():
             return Path(shutil.make_archive(str(path), "zip", path))
         return path
-
-
-def _as_text(judge: Judge) -> dict[str, str]:
-    """What a timeline says of its judge, as localizers write it."""
-    if judge.class_names:
-        return {"class_thresholds": json.dumps(vars(judge.thresholds))}
-    return {} if judge.calibration is None else {"calibration": json.dumps(vars(judge.calibration))}
 
 
 def look(

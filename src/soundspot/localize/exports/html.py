@@ -83,7 +83,7 @@ def address_of(film: Path, page: Path) -> str:
 def _table(timeline: Timeline) -> str:
     rows = []
     for start, end, verdict, tag in timeline.stretches():
-        inside = [moment for moment in timeline.known if start <= moment.time_seconds < end]
+        inside = timeline.known_between(start, end)
         surest = max((moment.probability for moment in inside if moment.probability is not None), default=None)
         heard = vtt.words(inside[0], verdict, tag) if inside[0].classes and verdict != "silent" else one_line(tag)
         tracks = sorted({number for moment in inside for number in moment.tracks})

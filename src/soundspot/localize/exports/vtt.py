@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def text(timeline: Timeline, shift_seconds: float = 0.0, height_share: float = 1
     """The captions, a cue a stretch, `shift_seconds` earlier; of a film of which `height_share` is the picture."""
     blocks = [f"WEBVTT\n\nNOTE {escaped(file_name(timeline.source))}"]
     for number, (start, end, verdict, tag) in enumerate(timeline.stretches(), start=1):
-        inside = [moment for moment in timeline.known if start <= moment.time_seconds < end]
+        inside = timeline.known_between(start, end)
         begin = max(0.0, start - shift_seconds)
         stop = max(end - shift_seconds, begin + SHORTEST_SECONDS)
         settings = _settings(inside, height_share)
@@ -80,7 +81,7 @@ def escaped(line: str) -> str:
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _settings(moments: list[Moment], height_share: float) -> str:
+def _settings(moments: Sequence[Moment], height_share: float) -> str:
     """Below the hottest region, where it mostly is; the player's own place where there is none."""
     boxes: list[Box] = [moment.boxes[0] for moment in moments if moment.boxes]
     if not boxes:
