@@ -48,7 +48,7 @@ def main() -> None:
         running.stdin.close()
         running.wait()
         reader.join()
-    outside = [came - written_at(written, row["time_seconds"]) for came, row in lines]
+    outside = [came - written_at(written.pictures, row["time_seconds"]) for came, row in lines]
     inside = [row["delay_seconds"] for _, row in lines]
     print(f"stated {lines[0][1]['stated_delay_seconds']:.2f} s; {len(lines)} lines, {lines[-1][1]['dropped']} left out")
     for name, values in (("measured outside", outside), ("as the lines say", inside)):

@@ -94,7 +94,7 @@ def frame_by_frame(film: Path, seconds: float) -> tuple[Cost, int]:
     localizer = Localizer.from_pretrained()
     spot = localizer.method
     assert isinstance(spot, Spot)
-    spot.features = spot.encoders()[0]  # type: ignore[method-assign]
+    spot.compiles = False
     times = [number * EVERY_SECONDS for number in range(int(seconds / EVERY_SECONDS))]
     _look(spot, film, 0.0)
     start, cpu = perf_counter(), process_time()

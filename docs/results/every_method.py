@@ -101,10 +101,10 @@ SETTINGS = {
     "sspl_coding": Setting("SSPL *", "sspl_paste", {"image_size": 160}, "sspl_coding", clips=CLIPS // 6),
     "hard_pos": Setting("HardPos", "hard_pos_paste", WINDOW, "hard_pos"),
     "ssl_tie": Setting("SSL-TIE", "ssl_tie_paste", WINDOW, "ssl_tie"),
-    "ssl_align": Setting("SSLalign", "ssl_align_paste", {}, "ssl_align"),
+    "ssl_align": Setting("SSLalign *", "ssl_align_paste", {}, "ssl_align", clips=CLIPS // 2),
     "lvs_films": Setting("LVS (no motion)", "lvs_paste", WINDOW, "still"),
     "hear_the_flow": Setting("HearTheFlow", "hear_the_flow_paste", {}, "flow"),
-    "avobject": Setting("AVObject *", "avobject_paste", {"image_size": 160}, "frames", clips=CLIPS // 10),
+    "avobject": Setting("AVObject *", "avobject_paste", {"image_size": 160}, "frames", clips=CLIPS // 15),
 }
 
 

@@ -50,8 +50,7 @@ class SpotSteps(nn.Module):
         """What `fusion` makes of regions, cells and objectness."""
         match = self._match(image, region_masks(objectness), weights)
         larger = F.interpolate(image, scale_factor=ENLARGED, mode="bicubic")
-        class_map = self.image.class_map(self.image(larger).head)
-        by_cell = self.bridge.map(class_map, set_weights)[:, None]
+        by_cell = self.bridge.map(self.image.class_map(larger), set_weights)[:, None]
         cells = F.interpolate(by_cell, size=objectness.shape[1:], mode="bilinear")[:, 0]
         bounded = objectness.clamp(-OBJECTNESS_BOUND, OBJECTNESS_BOUND)
         return torch.stack([match, cells, bounded, torch.ones_like(match)], dim=-1) @ self.method.fusion
@@ -59,8 +58,7 @@ class SpotSteps(nn.Module):
     def _match(self, image: Tensor, masks: Tensor, weights: Tensor) -> Tensor:
         """(B, 3, H, W), (B, R, h, w), (B, 1001) -> (B, h, w)."""
         crops = crops_of(image, masks)
-        pooled = self.image(crops).head.mean(dim=(2, 3))
-        classes = self.image.classifier(pooled).softmax(dim=1).unflatten(0, (-1, MAX_REGIONS))
+        classes = self.image.classes(crops).softmax(dim=1).unflatten(0, (-1, MAX_REGIONS))
         agree = (classes * weights[:, None, :NUM_IMAGENET]).sum(dim=2)
         scores = (agree + math.exp(NO_MATCH)).log()[..., None, None]
         inside = masks.float()

@@ -264,10 +264,10 @@ def test_hearing_beside_localizing_changes_neither(loaded: Spot, batch: Batch) -
     assert torch.equal(maps, loaded.localize(batch))
 
 
-def test_the_faster_form_of_the_encoder_gives_the_same_maps(
-    loaded: Spot, batch: Batch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_compiled_encoders_give_the_same_maps(loaded: Spot, batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     with torch.no_grad():
-        faster = loaded.localize(batch)
-        monkeypatch.setattr(loaded, "features", loaded.encoders()[0])
-        assert torch.allclose(loaded.localize(batch), faster, atol=1e-4)
+        compiled = loaded.localize(batch)
+        monkeypatch.setattr(loaded, "compiles", False)
+        plain = loaded.localize(batch)
+    assert not torch.equal(plain, compiled)
+    assert torch.allclose(plain, compiled, atol=1e-4)

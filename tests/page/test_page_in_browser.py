@@ -19,7 +19,8 @@ from soundspot.media.image import write_image
 from soundspot.media.video import probe, read_frame, read_waveform
 
 TIMES = "[...document.querySelectorAll('.spot-players video')].map(video => video.currentTime)"
-READY = "[...document.querySelectorAll('.spot-players video')].every(video => video.readyState >= 2)"
+READY = """[...document.querySelectorAll('.spot-players video')].every(video => video.readyState >= 2)
+    && [...document.querySelectorAll('.spot-players img')].every(image => image.complete && image.naturalWidth > 0)"""
 
 
 def give(page: Any, film: Path) -> None:

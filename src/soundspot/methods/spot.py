@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from soundspot import encoders, ops
 from soundspot.lookup import find
 from soundspot.methods.base import Method
-from soundspot.nets.bridge import PERSON_INDEX, Bridge
+from soundspot.nets.bridge import NUM_IMAGENET, PERSON_INDEX, Bridge
 from soundspot.nets.bridge_table import GENERIC
-from soundspot.nets.folded import FoldedLite
-from soundspot.nets.lite import IMAGE_MEAN, IMAGE_STD, Features, LiteEncoder
+from soundspot.nets.compiled import CompiledLite, CompiledYAMNet
+from soundspot.nets.lite import IMAGE_MEAN, IMAGE_STD, LiteEncoder
 from soundspot.nets.proposals import Regions, crop_regions, find_regions
 from soundspot.nets.yamnet import EMBEDDING, YAMNet
 from soundspot.types import Batch, Inputs
@@ -127,7 +127,9 @@ class Spot(Method):
         self.fusion: Tensor
         self.register_buffer("fusion", torch.tensor(FUSION_START))
         self._encoders: tuple[LiteEncoder, YAMNet, Bridge] | None = None
-        self._folded: FoldedLite | None = None
+        self._compiled: tuple[CompiledLite, CompiledYAMNet] | None = None
+        self.compiles = True
+        """Whether the frozen encoders run compiled where they can: the same but for rounding, in half the time."""
 
     def encoders(self) -> tuple[LiteEncoder, YAMNet, Bridge]:
         """The frozen image encoder, the frozen sound encoder, and the bridge between their classes.
@@ -143,20 +145,19 @@ class Spot(Method):
             self._encoders = _last(image), _last(sound), Bridge(sound.class_names)
         return self._encoders
 
-    @torch.no_grad()
-    def features(self, image: Tensor) -> Features:
-        """What the image encoder makes of pictures (B, 3, H, W); on a CPU by its faster form, which equals it."""
-        encoder = self.encoders()[0]
-        if image.device.type != "cpu" or torch.jit.is_tracing() or torch.compiler.is_compiling():
-            return encoder(image.contiguous(memory_format=torch.channels_last))
-        if self._folded is None:
-            self._folded = FoldedLite(encoder)
-        return self._folded(image)
+    def _running(self, given: Tensor) -> tuple[LiteEncoder | CompiledLite, YAMNet | CompiledYAMNet]:
+        """The encoders in their fastest form for what is given."""
+        image, sound, _ = self.encoders()
+        if not self.compiles or given.device.type != "cpu" or torch.jit.is_tracing() or torch.compiler.is_compiling():
+            return image, sound
+        if self._compiled is None:
+            self._compiled = CompiledLite(image), CompiledYAMNet(sound)
+        return self._compiled
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         for encoder in (self._encoders or ())[:2]:
             encoder._apply(fn)
-        self._folded = None
+        self._compiled = None
         return super()._apply(fn, recurse)
 
     @property
@@ -180,8 +181,8 @@ class Spot(Method):
 
     def for_decoder(self, image: Tensor) -> dict[str, Tensor]:
         """What the decoder reads, of pictures (B, 3, H, W)."""
-        features = self.features(image)
-        return {"stride8": features.stride8, "stride16": features.stride16, "stride32": features.last}
+        stages = self._running(image)[0].stages(image)
+        return dict(zip(("stride8", "stride16", "stride32"), stages, strict=True))
 
     @torch.no_grad()
     def heard(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -189,7 +190,7 @@ class Spot(Method):
         sound = self.encoders()[1]
         energy = sound.patches(batch.audio).exp().mean(dim=(2, 3, 4))
         active = (energy > ACTIVE_SHARE * energy.amax(dim=1, keepdim=True)).float()[..., None]
-        patches = sound.embedding(batch.audio)
+        patches = self._running(batch.audio)[1].embedding(batch.audio)
         tags = sound.classifier(patches).sigmoid()
         return (patches * active).sum(1) / active.sum(1), (tags * active).sum(1) / active.sum(1)
 
@@ -277,20 +278,16 @@ class Spot(Method):
 
         The encoder looks at each region again, larger: at a small object's own scale its classes are far surer.
         """
-        encoder = self.encoders()[0]
         if not len(regions.picture):
-            return image.new_zeros(0, encoder.classifier.out_features)
-        features = self.features(crop_regions(image, regions))
-        return encoder.classifier(features.head.mean(dim=(2, 3))).softmax(dim=1)
+            return image.new_zeros(0, NUM_IMAGENET)
+        return self._running(image)[0].classes(crop_regions(image, regions)).softmax(dim=1)
 
     @torch.no_grad()
     def class_map(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, 1000, h', w') logits, from the picture enlarged."""
-        encoder = self.encoders()[0]
         if not len(image):
-            return image.new_zeros(0, encoder.classifier.out_features, 1, 1)
-        larger = F.interpolate(image, scale_factor=ENLARGED, mode="bicubic")
-        return encoder.class_map(self.features(larger).head)
+            return image.new_zeros(0, NUM_IMAGENET, 1, 1)
+        return self._running(image)[0].class_map(F.interpolate(image, scale_factor=ENLARGED, mode="bicubic"))
 
     @torch.no_grad()
     def match(self, seen: Look, weights: Tensor) -> Tensor:

@@ -78,9 +78,18 @@ class LiteEncoder(nn.Module):
             stages.append(maps)
         return Features(stages[1], stages[2], stages[4], stages[6], self.head(maps))
 
-    def class_map(self, head: Tensor) -> Tensor:
-        """(B, 1280, h, w) -> (B, 1000, h, w): raw logits, the classifier applied to each cell."""
-        return functional.conv2d(head, self.classifier.weight[:, :, None, None], self.classifier.bias)
+    def stages(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, 3, H, W), normalised -> the features at strides 8 and 16, and the last stage's."""
+        features = self(image)
+        return features.stride8, features.stride16, features.last
+
+    def class_map(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W), normalised -> (B, 1000, h, w): raw logits, the classifier applied to each cell."""
+        return functional.conv2d(self(image).head, self.classifier.weight[:, :, None, None], self.classifier.bias)
+
+    def classes(self, image: Tensor) -> Tensor:
+        """(B, 3, H, W), normalised -> (B, 1000): raw logits of the whole picture."""
+        return self.classifier(self(image).head.mean(dim=(2, 3)))
 
     @property
     def num_features(self) -> int:
