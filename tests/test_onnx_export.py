@@ -194,7 +194,7 @@ def test_the_default_localizer_in_fixed_steps_gives_its_own_maps(part: str, enco
 
 def test_the_default_localizers_learned_part_runs_alone(tmp_path: Path, encoders: dict[str, Path]) -> None:
     done = export("default", tmp_path / "spot.onnx", options={"part": "learned"})
-    assert done.map_shape == (40, 40)
+    assert done.map_shape == (52, 52)
     laid_out(tmp_path, weights.load(weights.find_weights("default"), options={"part": "learned"}))
     out = run_alone(tmp_path)
     assert "source in view:" in out

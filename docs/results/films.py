@@ -128,7 +128,7 @@ def hear_each(localizer: Localizer, path: Path, sounds: Mapping[str, Path]) -> d
                 clips=tuple(Clip(f"{time:.3f}") for time, _ in frames),
             ).to_batch(spot.inputs, "cpu")
             with torch.no_grad():
-                seen = seen or spot.look(batch.image, spot.for_decoder(batch.image))
+                seen = seen or spot.look(batch.image, spot.encode(batch.image))
                 sound, tags = spot.heard(batch)
                 maps = spot.maps(seen, sound, tags)
                 given = {name: combine(maps)} | ({"objectness": maps["objectness"]} if name == "own" else {})

@@ -68,11 +68,10 @@ def _predict(methods: dict[str, Spot], clips: list[Clip]) -> Iterator[tuple[str,
         heard |= {name: (sounds[i], tags[i]) for i, name in enumerate(batch.clip_ids)}
     for batch, _ in batches(clips, first.inputs, batch_size=BATCH_SIZE):
         assert batch is not None
-        frozen = first.frozen(batch)
+        frozen = first.encode(batch.image)
         others = [owner[wrong[name]] if name in wrong else name for name in batch.clip_ids]
-        class_map = first.class_map(batch.image)
         for name, method in methods.items():
-            seen = method.look(batch.image, frozen, class_map=class_map)
+            seen = method.look(batch.image, frozen)
             for label, ids in (("", batch.clip_ids), ("wrong sound", others)):
                 sounds, tags = (torch.stack([heard[one][k] for one in ids]) for k in (0, 1))
                 maps = method.maps(seen, sounds, tags)

@@ -12,13 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from soundspot.methods.spot import ENLARGED, NO_MATCH, OBJECTNESS_BOUND, PARTS, Spot, combine
+from soundspot.methods.spot import NO_MATCH, OBJECTNESS_BOUND, PARTS, Spot, combine
 from soundspot.nets.bridge import COMPETITION, LEAST_WEIGHT, NUM_IMAGENET, PERSON_INDEX, Bridge
-from soundspot.nets.proposals import CROP_SIZE, MARGIN, MAX_REGIONS, MIN_CELLS
+from soundspot.nets.proposals import CROP_SIZE, MARGIN, MAX_REGIONS, MIN_SHARE
 from soundspot.types import Batch
 
-SPREADS = 160
-"""Cells that a region's number travels: beyond, a region that winds so far counts as two."""
+SPREADS = 4
+"""Times a picture's height that a region's number travels: a region that winds farther counts as two."""
 
 
 class SpotSteps(nn.Module):
@@ -31,26 +31,28 @@ class SpotSteps(nn.Module):
         self.bridge = BridgeSteps(bridge)
 
     def forward(self, batch: Batch) -> Tensor:
-        method, frozen = self.method, self.method.frozen(batch)
+        method, wanted = self.method, PARTS[self.method.part]
+        frozen = method.encode(batch.image, closely="bridge" in wanted)
         sound, tags = method.heard(batch)
         objectness, cells = method._seen(frozen)
-        maps, wanted = {"objectness": objectness}, PARTS[method.part]
+        maps = {"objectness": objectness}
         if "learned" in wanted:
             maps["learned"] = method._learned(cells, sound)
         if "bridge" in wanted:
             set_weights = self.bridge.set_weights(tags)
             weights = self.bridge.weights(set_weights)
-            maps["bridge"] = self._bridged(batch.image, objectness, set_weights, weights)
+            maps["bridge"] = self._bridged(batch.image, objectness, frozen["class_map"], set_weights, weights)
             person = method.person.expand(cells.shape[0], -1)
             heard = weights[:, PERSON_INDEX].clamp_min(math.exp(NO_MATCH)).log()
             maps["people"] = method._learned(cells, person) + heard.view(-1, 1, 1)
         return combine(maps, method.part)
 
-    def _bridged(self, image: Tensor, objectness: Tensor, set_weights: Tensor, weights: Tensor) -> Tensor:
+    def _bridged(
+        self, image: Tensor, objectness: Tensor, class_map: Tensor, set_weights: Tensor, weights: Tensor
+    ) -> Tensor:
         """What `fusion` makes of regions, cells and objectness."""
         match = self._match(image, region_masks(objectness), weights)
-        larger = F.interpolate(image, scale_factor=ENLARGED, mode="bicubic")
-        by_cell = self.bridge.map(self.image.class_map(larger), set_weights)[:, None]
+        by_cell = self.bridge.map(class_map, set_weights)[:, None]
         cells = F.interpolate(by_cell, size=objectness.shape[1:], mode="bilinear")[:, 0]
         bounded = objectness.clamp(-OBJECTNESS_BOUND, OBJECTNESS_BOUND)
         return torch.stack([match, cells, bounded, torch.ones_like(match)], dim=-1) @ self.method.fusion
@@ -113,7 +115,7 @@ def region_masks(objectness: Tensor, threshold: float = 0.0) -> Tensor:
     inside = (objectness > threshold).float()
     # A region's number is that of its first cell: the larger, the earlier.
     numbers = torch.arange(count, 0, -1, dtype=torch.float32).view(1, height, width) * inside
-    for _ in range(SPREADS):
+    for _ in range(SPREADS * height):
         spread = numbers[:, None]
         across = F.max_pool2d(spread, (1, 3), stride=1, padding=(0, 1))
         down = F.max_pool2d(spread, (3, 1), stride=1, padding=(1, 0))
@@ -122,7 +124,7 @@ def region_masks(objectness: Tensor, threshold: float = 0.0) -> Tensor:
     sizes = torch.zeros_like(flat[:, :1]).expand(-1, count + 1).scatter_add(1, flat.long(), torch.ones_like(flat))
     order = sizes[:, 1:] * (count + 1) + torch.arange(1, count + 1, dtype=torch.float32)
     largest = order.topk(MAX_REGIONS, dim=1).indices
-    is_large = sizes[:, 1:].gather(1, largest) >= MIN_CELLS
+    is_large = sizes[:, 1:].gather(1, largest) >= MIN_SHARE * count
     same = numbers[:, None] == (largest + 1).float()[..., None, None]
     return same & is_large[..., None, None]
 

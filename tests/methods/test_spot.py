@@ -25,7 +25,8 @@ from soundspot.types import Batch, Clip, Target
 pytestmark = pytest.mark.usefixtures("encoders")
 
 KINDS = ("visible", "visible", "offscreen", "visible")
-SIZE = 320
+SIZE = 416
+CELLS = SIZE // 8
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_maps_are_log_odds_at_stride_8_whatever_the_mode(loaded: Spot, batch: Ba
     with torch.no_grad():
         maps = loaded.localize(batch)
         again = loaded.localize(batch)
-    assert maps.shape == (4, 40, 40)
+    assert maps.shape == (4, CELLS, CELLS)
     assert torch.isfinite(maps).all()
     assert torch.equal(maps, again)
     assert maps.std() > 0
@@ -162,8 +163,8 @@ def test_the_loss_falls_and_the_sounding_square_wins(loaded: Spot, batch: Batch,
         objectness, cells = method._seen(frozen)
         learned = method._learned(cells, frozen["sound"])
     assert batch.mask is not None
-    truth = torch.nn.functional.adaptive_avg_pool2d(batch.mask, 40)[:, 0] > 0.5
-    objects = torch.nn.functional.adaptive_avg_pool2d(batch.extra["objects"], 40)[:, 0] > 0.5
+    truth = torch.nn.functional.adaptive_avg_pool2d(batch.mask, CELLS)[:, 0] > 0.5
+    objects = torch.nn.functional.adaptive_avg_pool2d(batch.extra["objects"], CELLS)[:, 0] > 0.5
     for number, kind in enumerate(KINDS):
         assert objectness[number][objects[number]].mean() > objectness[number][~objects[number]].mean()
         if kind == "visible":
@@ -199,13 +200,13 @@ def test_kept_features_are_computed_features(
 
 
 def test_the_bridge_looks_at_regions_and_only_there(loaded: Spot, batch: Batch) -> None:
-    objectness = torch.full((4, 40, 40), -3.0)
+    objectness = torch.full((4, CELLS, CELLS), -3.0)
     objectness[0, 4:12, 4:12] = 9.0
     asked = torch.zeros(4, 1001)
     asked[:, :1000] = 1.0  # whatever a region shows is asked for
     regions = find_regions(objectness)
-    cells = torch.zeros(4, 64, 40, 40)
-    seen = Look(objectness, cells, regions, loaded._classes(batch.image, regions), loaded.class_map(batch.image))
+    cells, class_map = torch.zeros(4, 64, CELLS, CELLS), loaded.encode(batch.image)["class_map"]
+    seen = Look(objectness, cells, regions, loaded._classes(batch.image, regions), class_map)
     match = loaded.match(seen, asked)
     assert match[0, 4:12, 4:12].unique().tolist() == pytest.approx([0.0], abs=0.01)
     outside = match.clone()
@@ -215,21 +216,22 @@ def test_the_bridge_looks_at_regions_and_only_there(loaded: Spot, batch: Batch) 
     assert nothing.max() == pytest.approx(NO_MATCH, abs=1e-3)
 
 
-def test_the_bridge_asks_every_cell_of_the_enlarged_picture_too(loaded: Spot, batch: Batch) -> None:
+def test_the_bridge_asks_every_cell_too(loaded: Spot, batch: Batch) -> None:
     with torch.no_grad():
-        seen = loaded.look(batch.image, loaded.frozen(batch))
-        assert seen.class_map.shape == (4, 1000, 20, 20)
+        seen = loaded.look(batch.image, loaded.encode(batch.image))
+        assert seen.class_map.shape == (4, 1000, SIZE // 32, SIZE // 32)
         truth = torch.zeros_like(seen.class_map)
         beagle = 162  # "beagle" in ImageNet's order
-        truth[1, beagle, 4, 15] = 30.0
+        truth[1, beagle, 2, 7] = 30.0
         tags = torch.zeros(4, len(loaded.tag_names))
         tags[:, loaded.tag_names.index("Bark")] = 0.9
         terms = loaded.bridge_terms(seen._replace(class_map=truth), tags)
-        assert terms.shape == (4, 40, 40, 4)
-        assert divmod(int(terms[1, ..., 1].argmax()), 40) in {(8, 30), (8, 31), (9, 30), (9, 31)}
+        assert terms.shape == (4, CELLS, CELLS, 4)
+        row, column = divmod(int(terms[1, ..., 1].argmax()), CELLS)
+        assert (row // 4, column // 4) == (2, 7)
         assert terms[0, ..., 1].unique().numel() == 1, "no beagle, no preference"
         assert (terms[..., 3] == 1).all()
-        glance = loaded.look(batch.image, loaded.frozen(batch), closely=False)
+        glance = loaded.look(batch.image, loaded.frozen(batch))
         assert not loaded.bridge_terms(glance, tags)[..., 1].any()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -52,7 +51,7 @@ def same(theirs: Sequence[Tensor], ours: Sequence[Tensor]) -> None:
 def test_a_picture_of_any_size_gives_what_the_encoder_gives(encoder: LiteEncoder, size: tuple[int, int]) -> None:
     image, ours = torch.randn(3, 3, *size), CompiledLite(encoder)
     same(encoder.stages(image), ours.stages(image))
-    same([encoder.class_map(image)], [ours.class_map(image)])
+    same(encoder.stages_and_classes(image), ours.stages_and_classes(image))
     same([encoder.classes(image)], [ours.classes(image)])
 
 
@@ -71,14 +70,14 @@ def test_a_sound_of_any_length_gives_what_yamnet_gives(yamnet: YAMNet, frames: i
 
 def test_what_comes_out_of_an_item_does_not_depend_on_the_others(encoder: LiteEncoder) -> None:
     image, ours = torch.randn(9, 3, 64, 64), CompiledLite(encoder)
-    together = ours.class_map(image)
+    together = ours.classes(image)
     for index in range(9):
-        assert torch.equal(ours.class_map(image[index : index + 1])[0], together[index])
+        assert torch.equal(ours.classes(image[index : index + 1])[0], together[index])
 
 
 def test_threads_do_not_mix_their_items() -> None:
     doubled = Compiled(
-        lambda graph, given: [graph.add("Mul", given, graph.constant(np.float32(2))), graph.add("Neg", given)],
+        lambda graph, given: [graph.add("Mul", given, graph.constant(2.0)), graph.add("Neg", given)],
         (1, "any"),
     )
     wrong: list[str] = []
@@ -101,11 +100,11 @@ def test_threads_do_not_mix_their_items() -> None:
 
 def test_later_changes_of_the_weights_do_not_show(encoder: LiteEncoder) -> None:
     image, ours = torch.randn(1, 3, 64, 64), CompiledLite(encoder)
-    before = ours.class_map(image)
+    before = ours.classes(image)
     kept = encoder.classifier.weight.detach().clone()
     with torch.no_grad():
         encoder.classifier.weight.zero_()
-    assert torch.equal(ours.class_map(image), before)
+    assert torch.equal(ours.classes(image), before)
     with torch.no_grad():
         encoder.classifier.weight.copy_(kept)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from soundspot.nets.proposals import MARGIN, MAX_REGIONS, MIN_CELLS, crop_regions, find_regions
+from soundspot.nets.proposals import MARGIN, MAX_REGIONS, MIN_SHARE, crop_regions, find_regions
 
 
 def objectness(*areas: tuple[int, slice, slice]) -> torch.Tensor:
@@ -30,10 +30,12 @@ def test_each_connected_area_is_a_region_of_its_picture_largest_first() -> None:
 
 
 def test_specks_are_left_out_and_the_largest_kept() -> None:
-    speck = (0, slice(0, 1), slice(0, MIN_CELLS - 1))
-    enough = (0, slice(4, 5), slice(0, MIN_CELLS))
-    assert find_regions(objectness(speck)).mask.shape == (0, 16, 20)
-    assert len(find_regions(objectness(speck, enough)).picture) == 1
+    fine = torch.full((1, 40, 40), -1.0)
+    least = round(MIN_SHARE * fine.numel())
+    fine[0, 0, : least - 1] = 1.0
+    assert find_regions(fine).mask.shape == (0, 40, 40)
+    fine[0, 4, :least] = 1.0
+    assert len(find_regions(fine).picture) == 1
     bars = [
         (0, slice(2 * (n % 8), 2 * (n % 8) + 1), slice(10 * (n // 8), 10 * (n // 8) + 4 + n // 8)) for n in range(9)
     ]

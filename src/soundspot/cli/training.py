@@ -13,6 +13,7 @@ from soundspot.cli.words import (
     Device,
     Json,
     Root,
+    options_of,
     pairs_of,
     print_rows,
 )
@@ -93,11 +94,14 @@ def calibrate(
     split: Annotated[str, typer.Option(help="The scenes kept for this.")] = "calibration",
     unsure: Annotated[float, typer.Option(help="For which share of them the verdict is unsure; 0 for none.")] = 0.15,
     keep: Annotated[bool, typer.Option("--keep", help="Keep method and curve; fit which verdicts are unsure.")] = False,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="option=value of the method, in place of its own.")
+    ] = None,
 ) -> None:
     """Fit how sure a method is, on scenes kept for that; `localize` then gives probabilities and verdicts."""
     from soundspot.train.calibrate import calibrate as fit
 
-    fitted = fit(weights, root, out, split=split, unsure=unsure, keep=keep)
+    fitted = fit(weights, root, out, split=split, unsure=unsure, keep=keep, options=options_of(settings or []))
     print("\t".join([str(out), *(f"{name} {value:.4f}" for name, value in vars(fitted).items())]))
 
 

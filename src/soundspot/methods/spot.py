@@ -2,8 +2,8 @@
 
 Not from a paper. The learned part answers "where is what I hear" for sounds like those it was trained on (composites
 with exact masks, so it is supervised). The bridge needs no sounds to learn from: what YAMNet hears names ImageNet
-classes, and the image encoder's classifier says where they are: at every cell of the enlarged picture, and for whole
-regions, which come from objectness, a map that never hears. `fusion` weighs region, cell and objectness, fitted on
+classes, and the image encoder's classifier says where they are: at every cell of the picture, and for whole regions,
+which come from objectness, a map that never hears. `fusion` weighs region, cell and objectness, fitted on
 scenes kept for that (`soundspot calibrate`).
 """
 
@@ -46,8 +46,6 @@ PARTS: dict[str, tuple[str, ...]] = {
     "objectness": ("objectness",),
 }
 """Which maps make up what `localize` gives: all, as the default does, or some; objectness never hears: a floor."""
-ENLARGED = 2
-"""The encoder looks again at the picture this many times as large: its classes are surer where objects are larger."""
 FUSION_START = (1.0, 0.3, 0.3, 2.0)
 """Weights of region, cell and objectness, and the offset, before they are fitted."""
 
@@ -94,7 +92,7 @@ class Look(NamedTuple):
     classes: Tensor
     """(R, 1000) probabilities for each region."""
     class_map: Tensor
-    """(B, 1000, h', w') logits for each cell of the enlarged picture."""
+    """(B, 1000, h', w') logits for each cell at stride 32."""
 
 
 class Spot(Method):
@@ -104,7 +102,7 @@ class Spot(Method):
     side_by_side = True
 
     def __init__(
-        self, width: int = 96, dim: int = 64, image_size: int = 320, seconds: float = 3.0, part: str = "all"
+        self, width: int = 96, dim: int = 64, image_size: int = 416, seconds: float = 3.0, part: str = "all"
     ) -> None:
         super().__init__()
         self.inputs = Inputs(
@@ -177,12 +175,13 @@ class Spot(Method):
     @torch.no_grad()
     def frozen(self, batch: Batch) -> dict[str, Tensor]:
         """What the frozen encoders make of a batch; the same in every epoch, so the training loop may keep it."""
-        return {**self.for_decoder(batch.image), "sound": self.heard(batch)[0]}
+        return {**self.encode(batch.image, closely=False), "sound": self.heard(batch)[0]}
 
-    def for_decoder(self, image: Tensor) -> dict[str, Tensor]:
-        """What the decoder reads, of pictures (B, 3, H, W)."""
-        stages = self._running(image)[0].stages(image)
-        return dict(zip(("stride8", "stride16", "stride32"), stages, strict=True))
+    def encode(self, image: Tensor, closely: bool = True) -> dict[str, Tensor]:
+        """What the decoder reads, of pictures (B, 3, H, W), and, if `closely`, the class map."""
+        encoder = self._running(image)[0]
+        seen = encoder.stages_and_classes(image) if closely else encoder.stages(image)
+        return dict(zip(("stride8", "stride16", "stride32", "class_map"), seen, strict=False))
 
     @torch.no_grad()
     def heard(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -222,26 +221,23 @@ class Spot(Method):
         }
 
     def localize(self, batch: Batch) -> Tensor:
-        """Log-odds (B, 40, 40) for pictures of 320: the learned head, the bridge, people who speak, as a soft "or"."""
+        """Log-odds (B, 52, 52) for pictures of 416: the learned head, the bridge, people who speak, as a soft "or"."""
         return self.localize_and_hear(batch)[0]
 
     def localize_and_hear(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Both at once: the sound passes its encoder once."""
         sound, tags = self.heard(batch)
-        seen = self.look(batch.image, self.for_decoder(batch.image), closely="bridge" in PARTS[self.part])
+        seen = self.look(batch.image, self.encode(batch.image, closely="bridge" in PARTS[self.part]))
         return combine(self.maps(seen, sound, tags), self.part), tags
 
-    def look(
-        self, image: Tensor, frozen: Mapping[str, Tensor], closely: bool = True, class_map: Tensor | None = None
-    ) -> Look:
-        """What is seen, whatever is heard: objectness, cells, and (if `closely`) the classes of regions and cells.
+    def look(self, image: Tensor, frozen: Mapping[str, Tensor]) -> Look:
+        """What is seen, whatever is heard: objectness, cells, and the classes of regions where `encode` looked closely.
 
-        `class_map` spares the second pass over the picture where it is known: it is the same for all heads.
+        `frozen` is what `encode` gave, which is the same for all heads.
         """
         objectness, cells = self._seen(frozen)
-        closer = image if closely else image[:0]
-        regions = find_regions(objectness[: len(closer)])
-        class_map = self.class_map(closer) if class_map is None else class_map
+        class_map = frozen.get("class_map", image.new_zeros(0, NUM_IMAGENET, 1, 1))
+        regions = find_regions(objectness[: len(class_map)])
         return Look(objectness, cells, regions, self._classes(image, regions), class_map)
 
     def maps(self, seen: Look, sound: Tensor, tags: Tensor) -> dict[str, Tensor]:
@@ -283,13 +279,6 @@ class Spot(Method):
         return self._running(image)[0].classes(crop_regions(image, regions)).softmax(dim=1)
 
     @torch.no_grad()
-    def class_map(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) -> (B, 1000, h', w') logits, from the picture enlarged."""
-        if not len(image):
-            return image.new_zeros(0, NUM_IMAGENET, 1, 1)
-        return self._running(image)[0].class_map(F.interpolate(image, scale_factor=ENLARGED, mode="bicubic"))
-
-    @torch.no_grad()
     def match(self, seen: Look, weights: Tensor) -> Tensor:
         """(B, 1001) weights of the classes heard -> (B, h, w), the log of each region's share of such classes."""
         match = torch.full_like(seen.objectness, NO_MATCH)
@@ -315,7 +304,7 @@ class Spot(Method):
             for batch in batches:
                 assert batch.mask is not None
                 sound, tags = self.heard(batch)
-                seen = self.look(batch.image, self.frozen(batch))
+                seen = self.look(batch.image, self.encode(batch.image))
                 terms.append(self.bridge_terms(seen, tags).flatten(0, 2).double())
                 truths.append(_to_grid(batch.mask, seen.objectness).flatten().double())
                 people += [row for row, labels in zip(sound, batch.labels, strict=True) if PERSON_LABEL in labels]

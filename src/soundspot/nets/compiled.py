@@ -36,10 +36,10 @@ class Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
-    def constant(self, value: npt.NDArray[Any]) -> Node:
+    def constant(self, value: Tensor | float) -> Node:
         """A fixed tensor."""
-        name = f"constant{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        name, values = f"constant{len(self.constants)}", torch.as_tensor(value, dtype=torch.float32)
+        self.constants.append(numpy_helper.from_array(values.detach().cpu().numpy(), name))
         return name
 
     def add(self, operation: str, *inputs: Node, **attributes: Any) -> Node:
@@ -53,7 +53,7 @@ class Graph:
         return self.add(
             "Conv",
             node,
-            *(self.constant(each.detach().cpu().numpy()) for each in (weight, bias)),
+            *(self.constant(each) for each in (weight, bias)),
             group=conv.groups,
             strides=list(conv.stride),
             dilations=list(conv.dilation),
@@ -114,8 +114,12 @@ class CompiledLite:
             weight, bias = encoder.classifier.weight[:, :, None, None], encoder.classifier.bias
             return [graph.convolved(head, nn.Conv2d(1, 1, 1), weight, bias)]
 
+        def seen(graph: Graph, given: Node) -> list[Node]:
+            *stages, head = _lite(encoder, graph, given)
+            return [*stages, *classified(graph, head)]
+
         self._stages = Compiled(lambda graph, given: _lite(encoder, graph, given)[:-1], picture)
-        self._class_map = Compiled(lambda graph, given: classified(graph, _lite(encoder, graph, given)[-1]), picture)
+        self._seen = Compiled(seen, picture)
         self._classes = Compiled(
             lambda graph, given: classified(graph, graph.pooled(_lite(encoder, graph, given)[-1])), picture
         )
@@ -125,9 +129,10 @@ class CompiledLite:
         stride8, stride16, last = self._stages(image[:, None])
         return stride8, stride16, last
 
-    def class_map(self, image: Tensor) -> Tensor:
-        """As `LiteEncoder.class_map`."""
-        return self._class_map(image[:, None])[0]
+    def stages_and_classes(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """As `LiteEncoder.stages_and_classes`."""
+        stride8, stride16, last, class_map = self._seen(image[:, None])
+        return stride8, stride16, last, class_map
 
     def classes(self, image: Tensor) -> Tensor:
         """As `LiteEncoder.classes`."""
@@ -180,13 +185,14 @@ def _normalised(graph: Graph, conv: Any, norm: Any, node: Node) -> Node:
     made = graph.convolved(node, conv, weight, bias, **padding)
     if isinstance(norm.act, nn.Identity):
         return made
-    return graph.add("Clip", made, *(graph.constant(np.float32(bound)) for bound in (0, 6)))
+    return graph.add("Clip", made, graph.constant(0.0), graph.constant(6.0))
 
 
 def _yamnet(net: YAMNet, graph: Graph, patches: Node) -> Node:
     node = patches
     for layer in net.layers:
         assert isinstance(layer, SameConv)
+        assert layer.conv.bias is not None
         before, after = layer.padding[:2]
         made = graph.convolved(
             node, layer.conv, layer.conv.weight, layer.conv.bias, pads=[before, before, after, after]

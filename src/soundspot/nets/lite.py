@@ -83,9 +83,14 @@ class LiteEncoder(nn.Module):
         features = self(image)
         return features.stride8, features.stride16, features.last
 
-    def class_map(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W), normalised -> (B, 1000, h, w): raw logits, the classifier applied to each cell."""
-        return functional.conv2d(self(image).head, self.classifier.weight[:, :, None, None], self.classifier.bias)
+    def stages_and_classes(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The same, and (B, 1000, h, w), the class map."""
+        features = self(image)
+        return features.stride8, features.stride16, features.last, self.class_map(features.head)
+
+    def class_map(self, head: Tensor) -> Tensor:
+        """(B, 1280, h, w) -> (B, 1000, h, w): raw logits, the classifier applied to each cell."""
+        return functional.conv2d(head, self.classifier.weight[:, :, None, None], self.classifier.bias)
 
     def classes(self, image: Tensor) -> Tensor:
         """(B, 3, H, W), normalised -> (B, 1000): raw logits of the whole picture."""

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor
 
-MIN_CELLS = 4
+MIN_SHARE = 1 / 400
+"""Of a picture: what is smaller is not looked at again."""
 MAX_REGIONS = 8
 CROP_SIZE = 160
 MARGIN = 1.2
@@ -34,7 +35,7 @@ def find_regions(objectness: Tensor, threshold: float = 0.0) -> Regions:
         labels, count = ndimage.label(scores > threshold)
         sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
         for index in np.argsort(-sizes, kind="stable")[:MAX_REGIONS]:
-            if sizes[index] >= MIN_CELLS:
+            if sizes[index] >= MIN_SHARE * scores.size:
                 pictures.append(picture)
                 masks.append(labels == index + 1)
     empty = np.zeros((0, *objectness.shape[1:]), dtype=bool)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,17 +42,21 @@ def calibrate(
     batch_size: int = 16,
     unsure: float = UNSURE,
     keep: bool = False,
+    options: Mapping[str, Any] | None = None,
 ) -> Fitted:
     """Tune the method of `path` on a split of `root`, fit how sure it is there, and write both to `out`.
 
     The verdict is `unsure` for the share `unsure` of the scenes that lie nearest to the even chance. `keep` leaves the
-    method and the curve that its header holds as they are, and fits that band alone. Of methods that tell classes
-    apart: from which values on a class counts as heard and as in view. Raises UserError where the split lacks scenes in
-    which the source is visible or scenes in which it is not, or where there is no curve to keep.
+    method and the curve that its header holds as they are, and fits that band alone. `options` replaces some of the
+    method's, for good. Of methods that tell classes apart: from which values on a class counts as heard and as in view.
+    Raises UserError where the split lacks scenes in which the source is visible or scenes in which it is not, or where
+    there is no curve to keep.
     """
     if not 0 <= unsure < 1:
         raise UserError(f"expected a share of unsure scenes from 0 on and below 1, got {unsure:g}; try {UNSURE}")
-    method = weights.load(path)
+    if keep and options:
+        raise UserError(f"expected no options where the curve is kept, got {', '.join(options)}; calibrate anew")
+    method = weights.load(path, options=options)
     pairs = read_folder(root, split=split)
     place = f"{root.name}/{split}"
     fitted, header = (_with_another_band if keep else _anew)(method, pairs, place, batch_size, unsure)
