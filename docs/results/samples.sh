@@ -10,7 +10,7 @@ mkdir -p "$out"
 for seed in 0 1 2; do
   run=$out/seed$seed
   [ -f "$run/weights.safetensors" ] || soundspot train spot --root "$out/paste" --out "$run" --set seed=$seed
-  [ -f "$run/spot.safetensors" ] || soundspot calibrate "$run/weights.safetensors" "$out/paste" --set image_size=416 --out "$run/spot.safetensors"
+  [ -f "$run/spot.safetensors" ] || soundspot calibrate "$run/weights.safetensors" "$out/paste" --out "$run/spot.safetensors"
 done
 for set in paste stamps; do
   python "$(dirname "$0")/samples.py" "$out/$set" "$out/$set.jsonl" "$out"/seed[012]/spot.safetensors

@@ -2,10 +2,7 @@
 
     soundspot samples paste --from SOURCE --root PASTE
     soundspot train spot --root PASTE --out runs/spot
-    soundspot calibrate runs/spot/weights.safetensors PASTE --set image_size=416 --out spot.safetensors
-
-It learns from pictures of 320 and looks at larger ones afterwards: objects then show more of what the encoder knows
-them by, and one pass serves the learned part and the bridge.
+    soundspot calibrate runs/spot/weights.safetensors PASTE --out spot.safetensors
 
 SOURCE is the folder that docs/samples/paste.md describes. Cost and scores: docs/results/samples.md.
 """
@@ -20,7 +17,6 @@ def spot() -> Recipe:
     return Recipe(
         name="spot",
         method="spot",
-        options={"image_size": 320},
         data=DataSpec("folder", split="train"),
         epochs=8,
         batch_size=16,
