@@ -194,8 +194,8 @@ def test_the_sample_with_the_built_in_weights(visitor: Callable[..., Any], encod
     done(page, "A guitar, drawn by code")
     told = page.locator(".spot-jump").all_inner_texts()
     verdicts = [text.split("\n")[1] for text in told]
-    assert (verdicts[0], verdicts[-1]) == ("on-screen", "off-screen"), "it plays, and in the end out of sight"
-    assert "silent" in verdicts
+    assert "on-screen" in verdicts[: verdicts.index("silent")]
+    assert verdicts[-1] == "off-screen", "it plays on out of sight"
     assert "Music" in page.inner_text(".spot-now")
 
 
