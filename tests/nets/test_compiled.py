@@ -68,11 +68,16 @@ def test_a_sound_of_any_length_gives_what_yamnet_gives(yamnet: YAMNet, frames: i
     same([yamnet.embedding(log_mel)], [CompiledYAMNet(yamnet).embedding(log_mel)])
 
 
-def test_what_comes_out_of_an_item_does_not_depend_on_the_others(encoder: LiteEncoder) -> None:
-    image, ours = torch.randn(9, 3, 64, 64), CompiledLite(encoder)
-    together = ours.classes(image)
-    for index in range(9):
-        assert torch.equal(ours.classes(image[index : index + 1])[0], together[index])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_what_comes_out_of_an_item_does_not_depend_on_the_others(encoder: LiteEncoder, threads: int) -> None:
+    image, ours, before = torch.randn(9, 3, 64, 64), CompiledLite(encoder), torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        together = ours.classes(image)
+        for index in range(9):
+            assert torch.equal(ours.classes(image[index : index + 1])[0], together[index])
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_threads_do_not_mix_their_items() -> None:
