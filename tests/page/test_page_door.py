@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,6 +16,7 @@ from soundspot.page.limits import Limits
 from soundspot.page.visits import Visits
 
 pytest.importorskip("gradio")
+from soundspot.page import door
 from soundspot.page.door import API, MAX_QUESTION_BYTES, Door
 
 Pieces = Callable[[int], tuple[float, bytes, bool]]
@@ -77,6 +79,22 @@ def test_an_upload_that_drips_is_ended(visits: Visits) -> None:
 def test_an_upload_that_grows_too_large_is_ended(visits: Visits) -> None:
     status, told = knock(visits, f"{API}/upload", lambda number: (0.0, b"\0" * 100_000, True))
     assert (status, told) == (413, "Expected a file of up to 1 MB; make it smaller, or cut it shorter.")
+
+
+def test_who_is_refused_is_heard_out_for_a_while(visits: Visits, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the connection would be cut before the answer is read."""
+    asked: list[int] = []
+
+    def pieces(number: int) -> tuple[float, bytes, bool]:
+        asked.append(number)
+        return 0.0, b"0" * 500_000, number < 9
+
+    assert knock(visits, f"{API}/upload", pieces)[0] == 413
+    assert asked == list(range(10)), "to its end, and no further"
+    monkeypatch.setattr(door, "LINGER_SECONDS", 0.3)
+    began = time.monotonic()
+    assert knock(visits, f"{API}/upload", lambda number: (0.01, b"0" * 500_000, True))[0] == 413
+    assert 0.3 <= time.monotonic() - began < 30, "but not for ever"
 
 
 def test_uploads_wait_while_the_disk_is_full(tmp_path: Path) -> None:

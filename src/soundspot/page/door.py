@@ -34,6 +34,8 @@ ALLOWED = {
 MAX_QUESTION_BYTES = 64_000
 """Of anything sent that is no upload."""
 UPLOADS_AT_ONCE = 8
+LINGER_SECONDS = 1.0
+"""What still comes after a refusal is read and dropped for so long: who is cut off while sending sees no answer."""
 HEADERS = {
     # The browser itself refuses to ask other machines for anything.
     "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self'"
@@ -64,11 +66,11 @@ class Door:
             return
         if scope["type"] != "http":
             return  # no websockets
-        answer = _Answer(send)
+        answer, incoming = _Answer(send), _Incoming(receive)
         try:
-            await self._let_in(scope, receive, answer)
+            await self._let_in(scope, incoming, answer)
         except _Refused as refusal:
-            await answer.refuse(refusal)
+            await answer.refuse(refusal, incoming)
 
     async def _let_in(self, scope: MutableMapping[str, Any], receive: Receive, answer: _Answer) -> None:
         method, path = scope["method"], scope["path"]
@@ -168,6 +170,27 @@ def _paths_in(value: Any) -> Iterator[Any]:
             yield from _paths_in(each)
 
 
+class _Incoming:
+    """What is received; remembers whether that was all."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive, self._is_all = receive, False
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._is_all = message["type"] == "http.disconnect" or not message.get("more_body", False)
+        return message
+
+    async def drop(self) -> None:
+        """Read on, for a bounded time."""
+        ends = time.monotonic() + LINGER_SECONDS
+        while not self._is_all and (left := ends - time.monotonic()) > 0:
+            try:
+                await asyncio.wait_for(self(), left)
+            except TimeoutError:
+                return
+
+
 class _Answer:
     """Sends on, with our headers; a refusal once something was sent ends the connection."""
 
@@ -182,9 +205,11 @@ class _Answer:
             message = {**message, "headers": [*kept, *ours.items()]}
         await self._send(message)
 
-    async def refuse(self, refusal: _Refused) -> None:
+    async def refuse(self, refusal: _Refused, incoming: _Incoming) -> None:
         if self._begun:
             raise ConnectionAbortedError(refusal.text)
         head = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
         await self({"type": "http.response.start", "status": refusal.status, "headers": head})
-        await self._send({"type": "http.response.body", "body": refusal.text.encode()})
+        await self._send({"type": "http.response.body", "body": refusal.text.encode(), "more_body": True})
+        await incoming.drop()
+        await self._send({"type": "http.response.body", "body": b""})
