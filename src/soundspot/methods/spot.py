@@ -179,9 +179,9 @@ class Spot(Method):
 
     def encode(self, image: Tensor, closely: bool = True) -> dict[str, Tensor]:
         """What the decoder reads, of pictures (B, 3, H, W), and, if `closely`, the class map."""
-        encoder = self._running(image)[0]
-        seen = encoder.stages_and_classes(image) if closely else encoder.stages(image)
-        return dict(zip(("stride8", "stride16", "stride32", "class_map"), seen, strict=False))
+        *stages, class_map = self._running(image)[0].stages_and_classes(image)
+        encoded = dict(zip(("stride8", "stride16", "stride32"), stages, strict=True))
+        return {**encoded, "class_map": class_map} if closely else encoded
 
     @torch.no_grad()
     def heard(self, batch: Batch) -> tuple[Tensor, Tensor]:

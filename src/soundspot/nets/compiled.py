@@ -118,16 +118,10 @@ class CompiledLite:
             *stages, head = _lite(encoder, graph, given)
             return [*stages, *classified(graph, head)]
 
-        self._stages = Compiled(lambda graph, given: _lite(encoder, graph, given)[:-1], picture)
         self._seen = Compiled(seen, picture)
         self._classes = Compiled(
             lambda graph, given: classified(graph, graph.pooled(_lite(encoder, graph, given)[-1])), picture
         )
-
-    def stages(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """As `LiteEncoder.stages`."""
-        stride8, stride16, last = self._stages(image[:, None])
-        return stride8, stride16, last
 
     def stages_and_classes(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """As `LiteEncoder.stages_and_classes`."""

@@ -78,13 +78,8 @@ class LiteEncoder(nn.Module):
             stages.append(maps)
         return Features(stages[1], stages[2], stages[4], stages[6], self.head(maps))
 
-    def stages(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, 3, H, W), normalised -> the features at strides 8 and 16, and the last stage's."""
-        features = self(image)
-        return features.stride8, features.stride16, features.last
-
     def stages_and_classes(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The same, and (B, 1000, h, w), the class map."""
+        """(B, 3, H, W), normalised -> features at strides 8 and 16, the last stage's, and (B, 1000, h, w) class map."""
         features = self(image)
         return features.stride8, features.stride16, features.last, self.class_map(features.head)
 
