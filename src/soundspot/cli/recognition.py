@@ -16,6 +16,7 @@ from soundspot.cli.words import (
     Device,
     Ids,
     Json,
+    OptionsSet,
     Root,
     Split,
     chosen_of,
@@ -37,9 +38,7 @@ def recognise(
     ids: Ids = None,
     claimed: Annotated[float, typer.Option(help="The probability from which a class is claimed, 0..1.")] = 0.5,
     batch_size: BatchSize = 16,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="option=value of the method, in place of its own.")
-    ] = None,
+    settings: OptionsSet = None,
     out: Annotated[Path | None, typer.Option(help="A JSON file of every clip's probabilities to write.")] = None,
     device: Device = "cpu",
     as_json: Json = False,

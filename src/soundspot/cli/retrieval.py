@@ -15,6 +15,7 @@ from soundspot.cli.words import (
     Device,
     Ids,
     Json,
+    OptionsSet,
     Root,
     Split,
     chosen_of,
@@ -45,9 +46,7 @@ def embed(
         typer.Option(help="Where vectors live: behind the method's own heads, or before. The method's own, if none."),
     ] = None,
     batch_size: BatchSize = 16,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="option=value of the method, in place of its own.")
-    ] = None,
+    settings: OptionsSet = None,
     device: Device = "cpu",
 ) -> None:
     """Write a vector for each picture and each sound of a benchmark's clips whose source is in view."""

@@ -15,6 +15,7 @@ from soundspot.cli.words import (
     Ids,
     Json,
     Negatives,
+    OptionsSet,
     Root,
     Split,
     chosen_of,
@@ -43,9 +44,7 @@ def predict(
     wrong_sound: Annotated[
         bool, typer.Option(help="Control: give every visible clip a sound of another class.")
     ] = False,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="option=value of the method, in place of its own.")
-    ] = None,
+    settings: OptionsSet = None,
     every: Annotated[
         float | None, typer.Option(help="Of videos: a clip each so many seconds; each film's middle, if none.")
     ] = None,

@@ -12,6 +12,7 @@ import typer
 from soundspot.cli.words import (
     Device,
     Json,
+    OptionsSet,
     Root,
     options_of,
     pairs_of,
@@ -94,9 +95,7 @@ def calibrate(
     split: Annotated[str, typer.Option(help="The scenes kept for this.")] = "calibration",
     unsure: Annotated[float, typer.Option(help="For which share of them the verdict is unsure; 0 for none.")] = 0.15,
     keep: Annotated[bool, typer.Option("--keep", help="Keep method and curve; fit which verdicts are unsure.")] = False,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="option=value of the method, in place of its own.")
-    ] = None,
+    settings: OptionsSet = None,
 ) -> None:
     """Fit how sure a method is, on scenes kept for that; `localize` then gives probabilities and verdicts."""
     from soundspot.train.calibrate import calibrate as fit

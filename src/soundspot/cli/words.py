@@ -15,6 +15,7 @@ from soundspot.types import UserError
 if TYPE_CHECKING:  # `soundspot --help` must not import torch
     from soundspot.types import Clip, Missing, Target
 
+OptionsSet = Annotated[list[str] | None, typer.Option("--set", help="option=value of the method, in place of its own.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Root = Annotated[Path | None, typer.Option(help="Folder of the data set's media.")]
 Annotations = Annotated[Path | None, typer.Option(help="The benchmark's annotation file or folder.")]
