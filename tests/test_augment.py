@@ -10,7 +10,7 @@ from torch import Tensor
 
 from soundspot import augment
 from soundspot.augment import PHOTOS, PICTURE_DRAWS, SPEC_DRAWS, Photo
-from soundspot.data.training import augmentation_numbers
+from soundspot.data.decoding import augmentation_numbers
 from soundspot.types import NUM_DRAWS, Inputs, UserError
 
 INPUTS = Inputs(image_mean=(0.5, 0.4, 0.3), image_std=(0.2, 0.25, 0.3))

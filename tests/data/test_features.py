@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from make_scenes import make_scenes
 from soundspot import ops
+from soundspot.data.decoding import AREAS
 from soundspot.data.features import KeptFeatures
-from soundspot.data.training import AREAS, Plan, TrainingSet
+from soundspot.data.training import Plan, TrainingSet
 from soundspot.media.audio import write_wav
 from soundspot.media.image import read_image, write_image
 from soundspot.methods.base import Method

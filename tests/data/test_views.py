@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from make_media import make_film, number_of, tone
+from soundspot.data.decoding import Draws, augment, decode
 from soundspot.data.loader import batches, load_clip
-from soundspot.data.training import Draws, TrainingSet, augment, decode
+from soundspot.data.training import TrainingSet
 from soundspot.media.errors import MediaError
 from soundspot.media.image import write_image
 from soundspot.types import Clip, Inputs, Missing

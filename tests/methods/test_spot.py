@@ -12,10 +12,11 @@ from torch import Tensor
 
 from make_scenes import LABELS, make_scenes
 from soundspot import weights
+from soundspot.data.decoding import AREAS
 from soundspot.data.features import KeptFeatures
 from soundspot.data.folder import read_folder
 from soundspot.data.loader import Stack, load_clip, stack, to_batch
-from soundspot.data.training import AREAS, Plan, TrainingSet
+from soundspot.data.training import Plan, TrainingSet
 from soundspot.methods import build
 from soundspot.methods.spot import NO_MATCH, PERSON_LABEL, Look, Spot
 from soundspot.nets.bridge import PERSON_INDEX

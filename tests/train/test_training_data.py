@@ -11,18 +11,9 @@ import torch
 
 from make_media import make_film, tone
 from soundspot.augment import PHOTOS, PICTURE_DRAWS, distort, spec_augment, time_shift
+from soundspot.data.decoding import Decoded, Draws, augment, decode, draw, true_area
 from soundspot.data.loader import LoadedClip
-from soundspot.data.training import (
-    Decoded,
-    Draws,
-    Plan,
-    TrainingSet,
-    augment,
-    decode,
-    draw,
-    training_batches,
-    true_area,
-)
+from soundspot.data.training import Plan, TrainingSet, training_batches
 from soundspot.media.audio import write_wav
 from soundspot.media.errors import MediaError
 from soundspot.media.image import write_image
@@ -73,7 +64,7 @@ def test_a_crop_and_flip_move_the_mask_with_the_picture() -> None:
         loaded = augment(decoded, inputs, draws)
         assert loaded.image.shape == (32, 32, 3)
         assert np.array_equal(loaded.image[:, :, 0], loaded.areas["mask"])
-    assert loaded.samples.tolist() == [1.0, -1.0]
+    assert loaded.samples.tolist() == [32767, -32767]
     corner = augment(decoded, inputs, Draws(0.0, 0.0, 0.9, 0.0)).image
     assert np.array_equal(corner, picture[:32, :32])
     far = augment(decoded, inputs, Draws(0.9999, 0.9999, 0.1, 0.0)).image
@@ -193,12 +184,10 @@ def test_a_run_taken_up_later_sees_the_same_batches_and_decodes_none_before(trai
         assert torch.equal(expected[0].samples, got[0].samples)
 
 
-def test_memory_and_workers_change_no_bit(training: TrainingSet) -> None:
+def test_workers_change_no_bit(training: TrainingSet) -> None:
     plan = Plan(26, 4, seed=2)
     plain = list(training_batches(training, plan, epochs=1))
-    resident = TrainingSet(training.pairs, INPUTS, seed=1)
-    resident.keep_in_memory(num_workers=1)
-    for (one, _), (other, _) in zip(plain, training_batches(resident, plan, epochs=1, num_workers=1), strict=True):
+    for (one, _), (other, _) in zip(plain, training_batches(training, plan, epochs=1, num_workers=1), strict=True):
         assert torch.equal(one[0].images, other[0].images)
         assert torch.equal(one[0].samples, other[0].samples)
         assert [clip.id for clip in one[0].clips] == [clip.id for clip in other[0].clips]
@@ -249,12 +238,6 @@ def test_augmentation_is_a_clips_own_whatever_workers_ranks_and_batch_size(tmp_p
     for kind in range(4):
         different = {tuple(np.round(first[name][kind].flatten().numpy()[::7], 4).tolist()) for name in names}
         assert len(different) >= 7, "two clips may share a crop or shift by chance, no more"
-
-
-def test_random_frames_of_videos_cannot_stay_in_memory(film: Path) -> None:
-    moving = TrainingSet([(Clip("f", video=film), None)], replace(INPUTS, train_frame="random"), seed=0)
-    with pytest.raises(UserError, match="cache=off with train_frame=random"):
-        moving.keep_in_memory(0)
 
 
 def test_a_crop_larger_than_the_picture_is_refused() -> None:

@@ -54,6 +54,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     results.report,
     data.check,
     data.extract,
+    data.pack,
     training.convert,
     scoring.fuse,
     retrieval.embed,

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from soundspot.cli.words import Annotations, Ids, Json, chosen_of, print_rows
+from soundspot.cli.words import Annotations, Ids, Json, chosen_of, print_rows, tell_missing
 from soundspot.types import UserError
 
 
@@ -127,3 +127,42 @@ def annotations_list(as_json: Json = False) -> None:
     print_rows(official.rows(), as_json)
     for name, where in official.BY_HAND.items():
         print(f"by hand: {name}: {where}")
+
+
+def pack(
+    recipe: Annotated[str, typer.Argument(help="A name of `soundspot list recipes`: its clips, as it reads them.")],
+    root: Annotated[Path, typer.Argument(help="Folder of the data's media.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the shards; --root of training then.")],
+    settings: Annotated[list[str] | None, typer.Option("--set", help="key=value of the recipe.")] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of the JPEG pictures.")] = 95,
+    sound: Annotated[str, typer.Option(help="npy: whole numbers as they are; flac: half as large, slower.")] = "npy",
+    moments: Annotated[
+        int, typer.Option(min=0, help="Of each film, where the run draws its frames at random; 8, if 0.")
+    ] = 0,
+    clips: Annotated[int, typer.Option(min=1, help="In a shard.")] = 1000,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; as many as cores, if none.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Pack what a recipe trains on into WebDataset shards: training then decodes no file again.
+
+    An interrupted run goes on; shards that are there are checked by SHA-256. Exit 1 if any clip is missing.
+    """
+    from soundspot.data.pack import Form
+    from soundspot.recipes import recipe as named
+    from soundspot.train.packing import pack_recipe
+    from soundspot.train.recipe import apply_settings
+
+    wanted = apply_settings(named(recipe), settings or [])
+    form = Form(quality=quality, sound=sound, moments=moments, clips_per_shard=clips)
+    done = pack_recipe(wanted, root, out, form=form, jobs=jobs, progress=sys.stderr.isatty())
+    tell_missing({entry.clip_id: entry.reason for entry in done.missing})
+    if as_json:
+        print(json.dumps({**dataclasses.asdict(done), "folder": str(done.folder)}, indent=1))
+    else:
+        size = done.num_bytes / 2**30
+        print(
+            f"{out}\t{done.clips} clips\t{done.shards} shards ({done.made} made now)\t{size:.2f} GiB"
+            f"\t{len(done.missing)} missing"
+        )
+    if done.missing:
+        raise typer.Exit(1)

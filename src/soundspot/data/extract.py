@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-import multiprocessing
 import os
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from soundspot.data import in_processes
 from soundspot.data.lists import read_ids, same_id
 from soundspot.media.errors import MediaError
 from soundspot.media.files import FILMS, written_aside
@@ -31,9 +27,6 @@ from soundspot.types import Missing, UserError
 SETTINGS = "extract.json"
 """In the output's folder: how its media were made, so that a later run does not mix."""
 FRAMES, SOUNDS = "frames", "audio"
-
-Work = Callable[[str, Path], str | None]
-"""(id, film) -> why it failed, or None."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +73,7 @@ def extract(
         failed.append(Missing(_name(film, videos), other))
     work = partial(extract_one, root=root, time_seconds=time_seconds, sample_rate=sample_rate)
     with Bar("extract", len(found), done=len(found) - len(rest), shown=progress) as bar:
-        done = in_one_process(rest, work) if jobs == 1 else in_processes(rest, work, jobs or os.cpu_count() or 1)
-        for clip_id, reason in done:
+        for clip_id, reason in in_processes.each(rest, work, _crashed, jobs or os.cpu_count() or 1):
             if reason is not None:
                 failed.append(Missing(_name(found[clip_id], videos), reason))
             bar.advance(1, f"{len(failed)} failed")
@@ -100,6 +92,10 @@ def extract_one(clip_id: str, film: Path, *, root: Path, time_seconds: float | N
     write_wav(_sound_of(root, clip_id), sound.samples, sound.sample_rate)
     write_image(_frame_of(root, clip_id), picture)
     return None
+
+
+def _crashed(clip_id: str, film: Path) -> str:
+    return f"{film}: the process that read it came to an end; the film is damaged"
 
 
 def _name(film: Path, videos: Path) -> str:
@@ -156,61 +152,3 @@ def _sound_of(root: Path, clip_id: str) -> Path:
 def _is_complete(root: Path, clip_id: str) -> bool:
     """Files bear their names only when they are whole."""
     return _frame_of(root, clip_id).is_file() and _sound_of(root, clip_id).is_file()
-
-
-def in_one_process(films: dict[str, Path], work: Work) -> Iterator[tuple[str, str | None]]:
-    """(id, why it failed or None) of each film, here."""
-    for clip_id, film in films.items():
-        yield clip_id, work(clip_id, film)
-
-
-def in_processes(films: dict[str, Path], work: Work, jobs: int) -> Iterator[tuple[str, str | None]]:
-    """The same from `jobs` processes. A film that ends its process (decoders do crash) fails alone."""
-    rest = deque(films.items())
-    while rest:
-        suspects: list[tuple[str, Path]] = []
-        with _pool(jobs) as pool:
-            running: dict[Future[str | None], tuple[str, Path]] = {}
-            while _fill(pool, running, rest, work, 2 * jobs):
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    item = running.pop(future)
-                    try:
-                        yield item[0], future.result()
-                    except BrokenProcessPool:
-                        suspects.append(item)
-                if suspects:
-                    suspects += running.values()
-                    break
-        yield from _one_by_one(suspects, work)
-
-
-def _fill(
-    pool: ProcessPoolExecutor,
-    running: dict[Future[str | None], tuple[str, Path]],
-    rest: deque[tuple[str, Path]],
-    work: Work,
-    most: int,
-) -> bool:
-    """Hand out films until `most` are under way; whether any is."""
-    while rest and len(running) < most:
-        try:
-            running[pool.submit(work, *rest[0])] = rest[0]
-        except BrokenProcessPool:  # what was under way is told so too
-            break
-        rest.popleft()
-    return bool(running)
-
-
-def _one_by_one(suspects: Sequence[tuple[str, Path]], work: Work) -> Iterator[tuple[str, str | None]]:
-    """Each in a process of its own: which of those that ran together ended theirs."""
-    for clip_id, film in suspects:
-        with _pool(1) as pool:
-            try:
-                yield clip_id, pool.submit(work, clip_id, film).result()
-            except BrokenProcessPool:
-                yield clip_id, f"{film}: the process that read it came to an end; the film is damaged"
-
-
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    # A forked process would inherit locks of decoders' threads.
-    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))

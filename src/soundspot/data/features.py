@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from soundspot.data.decoding import AREAS, Draws
 from soundspot.data.loader import LoadedClip, Stack, split_missing
-from soundspot.data.training import AREAS, Draws, Plan, TrainingSet
+from soundspot.data.training import Plan, TrainingSet
 from soundspot.types import Batch, Clip, Inputs, Missing, UserError
 
 if TYPE_CHECKING:
     from soundspot.methods.base import Method
 
-UNMOVED = Draws(top=0.5, left=0.5, flip=1.0, moment=0.5)
+UNMOVED = Draws.unmoved()
 """Kept features are of one view: the middle crop, not mirrored; augmented views and neighbours are epoch 0's."""
 BATCH_SIZE = 16
 """Clips that pass the frozen parts together."""

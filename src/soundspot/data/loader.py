@@ -33,8 +33,8 @@ class LoadedClip:
 
     image: Pixels
     """(S, S, 3), S the method's image size."""
-    samples: npt.NDArray[np.float32]
-    """(N,) mono, as long as the method's window."""
+    samples: npt.NDArray[np.float32] | npt.NDArray[np.int16]
+    """(N,) mono, as long as the method's window: full scale at 1, or at 32767 of whole numbers."""
     sample_rate: int
     """Hz."""
     areas: Mapping[str, Pixels] = field(default_factory=dict)
@@ -119,7 +119,7 @@ class Stack:
     images: torch.Tensor
     """uint8 (B, S, S, 3)."""
     samples: torch.Tensor
-    """float32 (B, N)."""
+    """float32 or int16 (B, N)."""
     sample_rate: int
     clips: tuple[Clip, ...]
     areas: Mapping[str, torch.Tensor] = field(default_factory=dict)
@@ -185,7 +185,7 @@ def to_batch(stacked: Stack, inputs: Inputs, device: torch.device | str) -> Batc
     areas = {name: area.to(device, non_blocking=True) for name, area in stacked.areas.items()}
     truths = {name: area.float().div(255)[:, None] for name, area in areas.items()}
     views = {name: view.to(device, non_blocking=True) for name, view in stacked.views.items()}
-    samples = stacked.samples.to(device, non_blocking=True)
+    samples = _sound(stacked.samples.to(device, non_blocking=True))
     heard = {"waveform": samples} if inputs.waveform else {}
     return Batch(
         image=_pictures(stacked.images.to(device, non_blocking=True), inputs, stacked.sample_rate),
@@ -204,15 +204,22 @@ def to_batch(stacked: Stack, inputs: Inputs, device: torch.device | str) -> Batc
 
 def _pictures(images: torch.Tensor, inputs: Inputs, sample_rate: int) -> torch.Tensor:
     """uint8 (..., S, S, 3) -> normalised (..., 3, S, S)."""
-    pictures = images.movedim(-1, -3).float().div(255)
-    mean = torch.tensor(inputs.image_mean, device=images.device).view(3, 1, 1)
-    std = torch.tensor(inputs.image_std, device=images.device).view(3, 1, 1)
-    return (pictures - mean) / std
+    *further, height, width, channels = images.shape
+    pictures = torch.empty(*further, channels, height, width, device=images.device)
+    pictures.copy_(images.movedim(-1, -3))  # one pass over the bytes, and two in place: a batch is large
+    for channel, (mean, std) in enumerate(zip(inputs.image_mean, inputs.image_std, strict=True)):
+        pictures[..., channel, :, :].mul_(1 / (255 * std)).sub_(mean / std)
+    return pictures
+
+
+def _sound(samples: torch.Tensor) -> torch.Tensor:
+    """(B, N) as it was read -> full scale at 1."""
+    return samples if samples.is_floating_point() else samples.float().div_(32767)
 
 
 def _spectrograms(samples: torch.Tensor, inputs: Inputs, sample_rate: int) -> torch.Tensor:
     """(B, N) -> (B, 1, F, T)."""
-    return find(SPECTROGRAMS, inputs.spectrogram, "spectrogram")(samples, sample_rate)
+    return find(SPECTROGRAMS, inputs.spectrogram, "spectrogram")(_sound(samples), sample_rate)
 
 
 def _as_is(view: torch.Tensor, inputs: Inputs, sample_rate: int) -> torch.Tensor:

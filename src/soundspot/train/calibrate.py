@@ -14,9 +14,9 @@ import torch
 from scipy.optimize import minimize
 
 from soundspot import weights
+from soundspot.data.decoding import AREAS, load_labelled
 from soundspot.data.folder import read_folder
 from soundspot.data.loader import LoadedClip, split_missing, to_batch
-from soundspot.data.training import AREAS, load_labelled
 from soundspot.localize.classes import ClassThresholds
 from soundspot.localize.timeline import Calibration
 from soundspot.media.errors import MediaError

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from soundspot.data.lists import read_ids, read_list, same_id
 from soundspot.data.mining import Neighbours
+from soundspot.data.shards import PACK, Packed
 from soundspot.lookup import find
 from soundspot.media.files import FILMS, PICTURES, SOUNDS
 from soundspot.train.recipe import DataSpec, Recipe
@@ -31,6 +32,8 @@ class TrainingClips:
     listed: int
     root: Path = Path()
     """Where the data lies."""
+    packed: Packed | None = None
+    """Where clips were packed, what reads them."""
     limit: int | None = None
     """How many training clips the caller wanted at most."""
     leaks: dict[str, dict[str, int | str]] = field(default_factory=dict)
@@ -42,15 +45,24 @@ def find_clips(recipe: Recipe, root: Path, test_ids: Mapping[str, Iterable[str]]
 
     `test_ids` adds lists by name to the files the recipe names. Raises UserError on a leak that is not allowed.
     """
-    found, missing = _read(recipe.data, root)
+    found, missing, packed = listed_clips(recipe.data, root)
     listed = len(found) + len(missing)
-    found.sort(key=lambda pair: pair[0].id)  # the order of a listing on disk must not decide the batches
     lists = {Path(name).stem: read_ids(_beside(root, name)) for name in recipe.data.test_ids}
     lists |= {name: list(ids) for name, ids in (test_ids or {}).items()}
     found, leaks = drop_leaks(recipe, found, missing, lists)
     held_out = [pair for pair in found if is_validation(pair[0], recipe)]
     training = [pair for pair in found if not is_validation(pair[0], recipe)]
-    return TrainingClips(training, held_out, missing, listed, root, leaks=leaks)
+    return TrainingClips(training, held_out, missing, listed, root, packed, leaks=leaks)
+
+
+def listed_clips(spec: DataSpec, root: Path) -> tuple[list[Pair], list[Missing], Packed | None]:
+    """The clips of the data's folder, by id, those listed that it has not, and the pack if it is one."""
+    if not root.is_dir():
+        raise UserError(f"expected the training data in the folder {root}, got no such folder; set data.root")
+    packed = Packed.at(root) if (root / PACK).is_file() else None
+    found, missing = _read(spec, root) if packed is None else _read_packed(spec, root, packed)
+    found.sort(key=lambda pair: pair[0].id)  # the order of a listing on disk must not decide the batches
+    return found, missing, packed
 
 
 def is_validation(clip: Clip, recipe: Recipe) -> bool:
@@ -104,8 +116,6 @@ def drop_leaks(
 
 
 def _read(spec: DataSpec, root: Path) -> tuple[list[Pair], list[Missing]]:
-    if not root.is_dir():
-        raise UserError(f"expected the training data in the folder {root}, got no such folder; set data.root")
     wanted = None if spec.ids is None else read_list(_beside(root, spec.ids))
     if spec.kind != "folder":
         return _read_frames(spec, root, wanted)
@@ -122,6 +132,29 @@ def _read(spec: DataSpec, root: Path) -> tuple[list[Pair], list[Missing]]:
         [there[name] for name, _ in wanted if name in there],
         [Missing(name, f"listed in {spec.ids}, but not in {root}") for name, _ in wanted if name not in there],
     )
+
+
+def _read_packed(spec: DataSpec, root: Path, packed: Packed) -> tuple[list[Pair], list[Missing]]:
+    """Of a pack, the clips that the data's words choose. UserError where it was made of others."""
+    split = packed.data.get("split")
+    if spec.split != split:
+        raise UserError(f"{root}: expected a pack of the split {spec.split}, got one of {split}; set data.split")
+    pairs = [row.pair() for row in packed.rows.values()]
+    if spec.kinds:
+        pairs = [pair for pair in pairs if pair[1] is not None and pair[1].kind in spec.kinds]
+    if spec.ids is None:
+        return pairs, list(packed.missing)
+    there = {pair[0].id: pair for pair in pairs}
+    lost = {entry.clip_id: entry for entry in packed.missing}
+    found: list[Pair] = []
+    missing: list[Missing] = []
+    for name, labels in dict(read_list(_beside(root, spec.ids))).items():
+        if name in there:
+            clip, target = there[name]
+            found.append((replace(clip, labels=labels or clip.labels), target))
+        else:
+            missing.append(lost.get(name, Missing(name, f"listed in {spec.ids}, but not packed in {root}")))
+    return found, missing
 
 
 def _read_frames(

@@ -30,6 +30,11 @@ class Ranks:
     def first(self) -> bool:
         return self.rank == 0
 
+    @property
+    def on_this_machine(self) -> int:
+        """How many of the processes share this machine."""
+        return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if self.count > 1 else 1
+
     def wait(self) -> None:
         """Return when every rank is here."""
         if self.count > 1:

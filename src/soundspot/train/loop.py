@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import Any
 import torch
 
 from soundspot import weights
-from soundspot.data.features import KeptFeatures, KeptStack, unmoved
+from soundspot.data.decoding import AREAS
+from soundspot.data.features import BATCH_SIZE, KeptFeatures, KeptStack, unmoved
 from soundspot.data.loader import Stack
-from soundspot.data.training import AREAS, Plan, TrainingSet, training_batches
+from soundspot.data.resident import Resident, fitting
+from soundspot.data.training import Plan, TrainingSet, training_batches
 from soundspot.methods.base import Method
 from soundspot.train import checkpoint
 from soundspot.train.clips import TrainingClips, find_clips, find_neighbours
@@ -90,6 +93,7 @@ class Run:
     ) -> None:
         self.recipe, self.clips, self.out, self.ranks, self.curve = recipe, clips, out, here, curve
         self.kept: KeptFeatures | None = None
+        self.resident: Resident | None = None
         if recipe.batch_size % here.count:
             raise UserError(f"expected a batch_size that {here.count} processes can share, got {recipe.batch_size}")
         self.start = start
@@ -153,18 +157,35 @@ class Run:
             seed=self.recipe.seed,
             areas=sorted(self.method.needs & AREAS.keys()),
             neighbours=find_neighbours(self.recipe, self.clips) if "neighbour" in self.method.needs else None,
+            packed=self.clips.packed,
         )
         training.settle_sample_rate()
         if self.recipe.cache == "memory":
-            training.keep_in_memory(self.recipe.num_workers)
+            self.resident = self._in_memory(training)
         self.validation = Validation(
             self.clips.validation,
             self.recipe.batch_size,
             self.ranks.device,
             self.recipe.num_workers,
             training.sample_rate,
+            self.clips.packed,
         )
         return training
+
+    def _in_memory(self, training: TrainingSet) -> Resident | None:
+        """The set on the device, or in this machine's memory; None, and said so, where neither holds it."""
+        fit = fitting(training, self.ranks.device, self.ranks.on_this_machine)
+        if fit.note is not None:
+            self._tell(fit.note)
+        if fit.place is None:
+            return None
+        return Resident(training, fit.place, self.recipe.num_workers, fit.num_bytes)
+
+    def _tell(self, note: str) -> None:
+        """Say it now, and in the summary."""
+        self.notes.append(note)
+        if self.ranks.first:
+            print(note, file=sys.stderr)
 
     def _batches(self, training: TrainingSet) -> Iterable[Fetched]:
         if self.recipe.cache == "features":
@@ -173,6 +194,8 @@ class Run:
             else:
                 self.kept.check(training, self.method, self.ranks.device)
             return self.kept.batches(self.plan, self.recipe.epochs, self.now.epoch, self.now.step_in_epoch)
+        if self.resident is not None:
+            return self.resident.batches(self.plan, self.recipe.epochs, self.now.epoch, self.now.step_in_epoch)
         return training_batches(
             training,
             self.plan,
@@ -256,6 +279,8 @@ class Run:
     def _all_clips(self, training: TrainingSet) -> Iterator[Batch]:
         if self.kept is not None:
             stacks: Iterable[Stack | KeptStack] = self.kept.in_order()
+        elif self.resident is not None:
+            stacks = self.resident.in_order(BATCH_SIZE)
         else:
             stacks = (stacked for some, _ in unmoved(training, self.recipe.num_workers) for stacked in some)
         for stacked in stacks:

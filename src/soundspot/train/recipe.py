@@ -72,7 +72,8 @@ class Recipe:
     seed: int = 0
     num_workers: int = 2
     cache: Literal["off", "memory", "features"] = "off"
-    """memory: decoded pictures (uint8) and sounds (int16) stay resident after they were first read; features: what the
+    """memory: decoded pictures (uint8) and sounds (int16) stay resident after they were first read, on the device where
+    they fit there; features: what the
     method's frozen parts say of each clip does (in half precision), so that later epochs run only what learns."""
     train_frame: Literal["centre", "random"] | None = None
     """None: as the method's Inputs say; the same for the next two."""

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch.utils.data import DataLoader
 
+from soundspot.data.decoding import AREAS, Pair
 from soundspot.data.loader import LoadedClip, Stack, split_missing, to_batch
-from soundspot.data.training import AREAS, Pair, Plan, load_labelled
+from soundspot.data.shards import Packed
+from soundspot.data.training import Plan, load_held_out
 from soundspot.media.errors import MediaError
 from soundspot.predict import predict
 from soundspot.train.checkpoint import random_state, restore_random_state
@@ -79,6 +81,8 @@ class Validation:
     device: torch.device
     num_workers: int = 0
     sample_rate: int | None = None
+    packed: Packed | None = None
+    """Where they lie that have no files."""
 
     def loss(self, method: Method, ranks: Ranks) -> float:
         """Mean loss of the batches; all ranks take part, since losses may gather over them. Expects `looking`.
@@ -145,7 +149,7 @@ class _HeldOut(torch.utils.data.Dataset[tuple[Clip, LoadedClip] | Missing]):
     def __getitem__(self, index: int) -> tuple[Clip, LoadedClip] | Missing:
         pair = self.validation.pairs[index]
         try:
-            loaded = load_labelled(pair, self.inputs, self.areas)
+            loaded = load_held_out(pair, self.inputs, self.areas, self.validation.packed)
         except MediaError as error:
             return Missing(pair[0].id, str(error))
         if self.validation.sample_rate not in (None, loaded.sample_rate):

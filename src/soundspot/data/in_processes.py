@@ -1,0 +1,74 @@
+"""Work over many files in several processes, of which one that is brought down takes only its own file with it."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+Work = Callable[[str, T], R]
+"""(name, item) -> what comes of it; a function of a module, for processes to import."""
+
+
+def each(items: Mapping[str, T], work: Work[T, R], crashed: Work[T, R], jobs: int) -> Iterator[tuple[str, R]]:
+    """(name, what `work` gave) of every item, as they are done, by `jobs` processes; by this one if 1.
+
+    An item that ends its process (decoders do crash) gives what `crashed` says, and no other does. Not many more items
+    are under way than there are processes, so what comes out of order is little.
+    """
+    if jobs == 1:
+        yield from ((name, work(name, item)) for name, item in items.items())
+        return
+    rest = deque(items.items())
+    while rest:
+        suspects: list[tuple[str, T]] = []
+        with _pool(jobs) as pool:
+            running: dict[Future[R], tuple[str, T]] = {}
+            while _fill(pool, running, rest, work, 2 * jobs):
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    item = running.pop(future)
+                    try:
+                        yield item[0], future.result()
+                    except BrokenProcessPool:
+                        suspects.append(item)
+                if suspects:
+                    suspects += running.values()
+                    break
+        yield from _one_by_one(suspects, work, crashed)
+
+
+def _fill(
+    pool: ProcessPoolExecutor,
+    running: dict[Future[R], tuple[str, T]],
+    rest: deque[tuple[str, T]],
+    work: Work[T, R],
+    most: int,
+) -> bool:
+    """Hand out items until `most` are under way; whether any is."""
+    while rest and len(running) < most:
+        try:
+            running[pool.submit(work, *rest[0])] = rest[0]
+        except BrokenProcessPool:  # what was under way is told so too
+            break
+        rest.popleft()
+    return bool(running)
+
+
+def _one_by_one(suspects: Sequence[tuple[str, T]], work: Work[T, R], crashed: Work[T, R]) -> Iterator[tuple[str, R]]:
+    """Each in a process of its own: which of those that ran together ended theirs."""
+    for name, item in suspects:
+        with _pool(1) as pool:
+            try:
+                yield name, pool.submit(work, name, item).result()
+            except BrokenProcessPool:
+                yield name, crashed(name, item)
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    # A forked process would inherit locks of decoders' threads.
+    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
