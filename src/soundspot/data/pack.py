@@ -204,7 +204,7 @@ def _write_shard(
         with aside.open("rb+") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
-        head = {"sha256": digest, "filesize": aside.stat().st_size, "asked": asked}
+        head = {"sha256": digest, "bytes": aside.stat().st_size, "asked": asked}
     with written_aside(index_of(shard)) as aside:
         aside.write_text("".join(json.dumps(row) + "\n" for row in (head, *rows)), encoding="utf-8")
 
@@ -252,18 +252,18 @@ def _write_list(
         read = sum("missing" not in row for row in rows)
         clips += read
         lost += [Missing(row["id"], row["missing"]) for row in rows if "missing" in row]
-        listed.append({"url": shard.name, "nsamples": read, "filesize": head["filesize"], "sha256": head["sha256"]})
-    ours = {
+        listed.append({"file": shard.name, "clips": read, "bytes": head["bytes"], "sha256": head["sha256"]})
+    facts = {
         "format": FORMAT,
         "clips": clips,
         "contents": asdict(contents),
         "data": dict(data),
-        "unlisted": [asdict(entry) for entry in missing],
+        "without_media": [asdict(entry) for entry in missing],
+        "shards": listed,
     }
-    facts = {"__kind__": "wids-shard-index-v1", "wids_version": 1, "name": out.name, "shardlist": listed}
     with written_aside(out / PACK) as aside:
-        aside.write_text(json.dumps({**facts, "soundspot": ours}, indent=1), encoding="utf-8")
-    num_bytes = sum(shard["filesize"] for shard in listed)
+        aside.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    num_bytes = sum(shard["bytes"] for shard in listed)
     return Written(out, clips, len(shards), made, num_bytes, lost)
 
 

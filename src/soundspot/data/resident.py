@@ -211,7 +211,7 @@ class _Growing:
             )
             larger[:start] = self.held[:start]
             self.held = larger
-        self.held[start : self.used] = torch.from_numpy(np.ascontiguousarray(rows))
+        self.held[start : self.used] = torch.from_numpy(np.array(rows))  # a copy, since pictures may be read-only
         return start
 
     def at(self, index: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ A sample is a clip: `<number>.jpg` its picture at the training size, `<number>.n
 whole numbers, `<number>.json` its id, labels and truth; `<number>.mask.png` and the frames of views where a method
 needs them, and `<number>.<moment>.jpg` where a film was packed at several moments. Beside each shard stands its index,
 `shard-<number>.jsonl`: where every part begins, how long it is, and its CRC-32. `pack.json` lists the shards with their
-SHA-256, in the form that WebDataset's own indexed reader takes.
+SHA-256, and says what was packed.
 
 Since every clip is found by one look, the order of an epoch is that of the training plan (a permutation by seed and
 epoch), whatever the number of workers or ranks; an epoch has each clip once; and a run goes on from its middle at once.
@@ -24,9 +24,7 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image
-from torchvision.io import ImageReadMode, decode_jpeg
 
 from soundspot.data.decoding import Decoded, Draws, Pair, Pixels, training_side
 from soundspot.lookup import find
@@ -121,20 +119,17 @@ class Packed:
     def at(cls, folder: Path) -> Packed:
         """Read the index. Raises UserError where it is not whole."""
         head = _read_json(folder / PACK)
-        ours = head.get("soundspot")
-        if not isinstance(ours, dict) or ours.get("format") != FORMAT:
+        if head.get("format") != FORMAT:
             raise UserError(f"{folder / PACK}: expected a pack of format {FORMAT}, got another; pack anew")
-        contents = Contents(**{name: _tupled(value) for name, value in ours["contents"].items()})
-        found = cls(folder, contents, ours["data"], {}, [Missing(**entry) for entry in ours["unlisted"]])
-        for shard in head["shardlist"]:
-            found._add(folder / shard["url"], shard)
+        contents = Contents(**{name: _tupled(value) for name, value in head["contents"].items()})
+        found = cls(folder, contents, head["data"], {}, [Missing(**entry) for entry in head["without_media"]])
+        for shard in head["shards"]:
+            found._add(folder / shard["file"], shard["bytes"])
         return found
 
-    def _add(self, shard: Path, listed: Mapping[str, Any]) -> None:
-        if not shard.is_file() or shard.stat().st_size != listed["filesize"]:
-            raise UserError(
-                f"{shard}: expected the {listed['filesize']} bytes that {PACK} lists, got others; pack again"
-            )
+    def _add(self, shard: Path, size: int) -> None:
+        if not shard.is_file() or shard.stat().st_size != size:
+            raise UserError(f"{shard}: expected the {size} bytes that {PACK} lists, got another file; pack again")
         for row in index_rows(index_of(shard)):
             if "missing" in row:
                 self.missing.append(Missing(row["id"], row["missing"]))
@@ -256,8 +251,7 @@ def area_bytes(area: Pixels) -> bytes:
 
 
 def _picture(data: bytes) -> Pixels:
-    decoded: torch.Tensor = decode_jpeg(torch.frombuffer(bytearray(data), dtype=torch.uint8), ImageReadMode.RGB)
-    return decoded.permute(1, 2, 0).numpy()
+    return np.asarray(Image.open(io.BytesIO(data)))
 
 
 def npy_bytes(samples: npt.NDArray[np.int16], sample_rate: int) -> bytes:
@@ -270,7 +264,8 @@ def npy_bytes(samples: npt.NDArray[np.int16], sample_rate: int) -> bytes:
 def flac_bytes(samples: npt.NDArray[np.int16], sample_rate: int) -> bytes:
     """(N,) as a FLAC file: about half as large and not a bit lost, at some time for the reader."""
     held = io.BytesIO()
-    with av.open(held, "w", format="flac") as container:
+    # without padding for tags, which would be a tenth of it
+    with av.open(held, "w", format="flac", container_options={"metadata_header_padding": "0"}) as container:
         stream = container.add_stream("flac", rate=sample_rate, layout="mono")
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), format="s16", layout="mono")
         frame.sample_rate = sample_rate
