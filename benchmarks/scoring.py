@@ -108,7 +108,7 @@ class PerItem:
             precision, recall = self._precision_recall(rows, threshold, overlap)
             f1.append(2 * precision * recall / (precision + recall) if precision + recall else 0.0)
         precision, _ = self._precision_recall(rows, EVERYTHING, overlap)
-        return {"AP": self.average_precision(rows, overlap), "F1": max(f1), "Precision": precision}
+        return {"AP": self.average_precision(rows, overlap), "F1": max(f1, default=0.0), "Precision": precision}
 
     def average_precision(self, rows: list[int], overlap: float) -> float:
         steps = sorted((self.confidences[row] for row in rows), reverse=True)[1 :: max(1, len(rows) // 200)]

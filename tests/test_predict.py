@@ -56,6 +56,8 @@ def test_maps_do_not_depend_on_batches_order_or_workers(clips: list[Clip]) -> No
     for other in (
         predict(method, clips, batch_size=4, progress=False),
         predict(method, clips[::-1], batch_size=3, num_workers=1, progress=False),
+        predict(method, clips, batch_size=2, num_workers=2, progress=False),
+        predict(method, clips, batch_size=2, num_workers=None, progress=False),
     ):
         for name, scores in one_by_one.maps.items():
             assert np.allclose(other.maps[name], scores, rtol=1e-5, atol=1e-6)

@@ -132,3 +132,18 @@ def test_an_interrupted_run_goes_on_with_its_own_clips_only(
     assert "part-000001: expected parts of this same run, got other clips (test000); delete the parts" in other.err
     assert command(*words, "test", "--resume").out == f"{out}\t5 of 5 clips, 0 missing\n"
     assert Predictions.load(out).maps.keys() == maps.keys()
+
+
+@pytest.mark.parametrize("verb", ["predict", "embed"])
+def test_workers_may_be_named_and_change_nothing(
+    verb: str, prior: Path, hears: Path, scenes: Path, tmp_path: Path, command: Callable
+) -> None:
+    chosen = {"predict": prior, "embed": hears}[verb]
+    words = (verb, chosen, "samples", "--root", scenes, "--batch-size", 2, "--out")
+    files = [tmp_path / "none.safetensors", tmp_path / "two.safetensors"]
+    for count, path in zip((0, 2), files, strict=True):
+        assert command(*words, path, "--workers", count).code == 0
+    assert files[0].read_bytes() == files[1].read_bytes()
+    refused = command(*words, tmp_path / "m.safetensors", "--workers", -1)
+    assert refused.code == 2
+    assert "Invalid value for '--workers'" in refused.err

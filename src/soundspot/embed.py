@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from soundspot.coming import Results
 from soundspot.embeddings import Embeddings, Vectors
 from soundspot.lookup import find
 from soundspot.methods import method_name
 from soundspot.predict import Reading, check_ids, over_batches, provenance
-from soundspot.types import Batch, Clip, Missing, UserError
+from soundspot.types import Clip, Missing, UserError
 
 if TYPE_CHECKING:
     from soundspot.methods.base import Embed, Method, Space
@@ -28,7 +29,7 @@ def embed(
     space: str | None = None,
     batch_size: int = 32,
     device: torch.device | str = "cpu",
-    num_workers: int = 0,
+    num_workers: int | None = 0,
     progress: bool = True,
 ) -> Embeddings:
     """Every clip's picture and sound as vectors, in the order of the clips; nothing takes the place of unread ones.
@@ -41,14 +42,14 @@ def embed(
     rows: dict[str, tuple[Vectors, Vectors]] = {}
     missing: dict[str, str] = {}
 
-    def take(batch: Batch) -> None:
-        image, sound = (vectors.float().cpu().numpy() for vectors in give(batch))
-        rows.update(zip(batch.clip_ids, zip(image, sound, strict=True), strict=True))
+    def take(ids: tuple[str, ...], results: Results) -> None:
+        image, sound = results
+        rows.update(zip(ids, zip(image, sound, strict=True), strict=True))
 
     def take_missing(lost: list[Missing]) -> None:
         missing.update({entry.clip_id: entry.reason for entry in lost})
 
-    over_batches("embed", method, clips, Reading(batch_size, device, num_workers, progress), take, take_missing)
+    over_batches("embed", method, clips, Reading(batch_size, device, num_workers, progress), give, take, take_missing)
     read = [clip for clip in clips if clip.id in rows]
     labelled, grouped = any(clip.labels for clip in read), any(clip.group is not None for clip in read)
     return Embeddings(

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from soundspot.coming import OneBehind, Results, Take
 from soundspot.data.loader import batches, sound_path
+from soundspot.data.workers import choose_workers
 from soundspot.lookup import find
 from soundspot.methods import method_name
 from soundspot.predictions import Predictions, PredictionsWriter, unfinished
@@ -30,7 +33,7 @@ def predict(
     *,
     batch_size: int = 32,
     device: torch.device | str = "cpu",
-    num_workers: int = 0,
+    num_workers: int | None = 0,
     path: Path | None = None,
     resume: bool = False,
     progress: bool = True,
@@ -38,10 +41,11 @@ def predict(
 ) -> Predictions:
     """Every clip's raw map, and by id the reason of each clip that could not be read; nothing takes its place.
 
-    With `path` the maps go to that file while they are made; `resume` goes on from what an interrupted run left there,
-    and gives a finished file of the same run back as it is. UserError where what is there is of other clips or another
-    method. `asked` joins the provenance: what the clips are, where they are not a benchmark's own. The method keeps the
-    mode (training or evaluation) it came in.
+    Clips are read by `num_workers` processes ahead of the method (None: as many as suit this machine), or by this one
+    (0). With `path` the maps go to that file while they are made; `resume` goes on from what an interrupted run left
+    there, and gives a finished file of the same run back as it is. UserError where what is there is of other clips or
+    another method. `asked` joins the provenance: what the clips are, where they are not a benchmark's own. The method
+    keeps the mode (training or evaluation) it came in.
     """
     check_ids(clips)
     origin = {**provenance(method), **(asked or {})}
@@ -93,14 +97,17 @@ def _fill(
     clips: Sequence[Clip],
     batch_size: int,
     device: torch.device | str,
-    num_workers: int,
+    num_workers: int | None,
     progress: bool,
 ) -> None:
-    def take(batch: Batch) -> None:
-        sink.add(batch.clip_ids, method.localize(batch).float().cpu().numpy())
+    def ask(batch: Batch) -> list[Tensor]:
+        return [method.localize(batch)]
+
+    def take(ids: tuple[str, ...], results: Results) -> None:
+        sink.add(ids, results[0])
 
     reading = Reading(batch_size, device, num_workers, progress)
-    over_batches("predict", method, clips, reading, take, sink.add_missing)
+    over_batches("predict", method, clips, reading, ask, take, sink.add_missing)
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,8 @@ class Reading:
 
     batch_size: int = 32
     device: torch.device | str = "cpu"
-    num_workers: int = 0
+    num_workers: int | None = 0
+    """Processes that read ahead; 0 reads in this one, None is as many as suit this machine."""
     progress: bool = True
 
 
@@ -118,27 +126,27 @@ def over_batches(
     method: Method,
     clips: Sequence[Clip],
     reading: Reading,
-    take: Callable[[Batch], None],
+    ask: Callable[[Batch], Sequence[Tensor]],
+    take: Take,
     take_missing: Callable[[list[Missing]], None],
 ) -> None:
-    """Hand the clips to `take` batch by batch, without gradients, and those that can't be read to `take_missing`.
+    """`ask` the method about the clips, batch by batch without gradients, and hand its answers and the ids to `take`.
 
-    The method keeps the mode (training or evaluation) it came in.
+    The next batches are read, and the next one computed, while a batch's answers are taken. Clips that can't be read go
+    to `take_missing`. The method keeps the mode (training or evaluation) it came in.
     """
     lost, was_training = 0, method.training
+    workers = reading.num_workers
+    if workers is None:
+        workers = choose_workers(method.inputs, len(clips), reading.batch_size)
+    # first of all: the processes that read are forked best from one that runs nothing beside
+    read = batches(clips, method.inputs, batch_size=reading.batch_size, device=reading.device, num_workers=workers)
     method.eval().to(reading.device)
-    read = batches(
-        clips,
-        method.inputs,
-        batch_size=reading.batch_size,
-        device=reading.device,
-        num_workers=reading.num_workers,
-    )
     try:
-        with Bar(what, len(clips), shown=reading.progress) as bar, torch.no_grad():
+        with Bar(what, len(clips), shown=reading.progress) as bar, torch.no_grad(), OneBehind(take) as results:
             for batch, missing in read:
                 if batch is not None:
-                    take(batch)
+                    results.put(batch.clip_ids, ask(batch))
                 take_missing(missing)
                 lost += len(missing)
                 bar.advance(len(missing) + (0 if batch is None else len(batch)), f"{lost} missing")

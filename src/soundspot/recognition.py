@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
+from soundspot.coming import Results
 from soundspot.lookup import find
 from soundspot.methods import method_name
 from soundspot.methods.base import Method
@@ -53,7 +55,7 @@ def recognise(
     *,
     batch_size: int = 32,
     device: torch.device | str = "cpu",
-    num_workers: int = 0,
+    num_workers: int | None = 0,
     progress: bool = True,
 ) -> Heard:
     """The probability of each class in each clip; what sounds there are the clip's labels.
@@ -76,11 +78,16 @@ def recognise(
     probabilities = np.zeros(truth.shape, dtype=np.float32)
     missing: dict[str, str] = {}
 
-    def take(batch: Batch) -> None:
-        probabilities[[rows[name] for name in batch.clip_ids]] = method.hear(batch).float().cpu().numpy()
+    def ask(batch: Batch) -> list[Tensor]:
+        return [method.hear(batch)]
+
+    def take(ids: tuple[str, ...], results: Results) -> None:
+        probabilities[[rows[name] for name in ids]] = results[0]
 
     def take_missing(lost: list[Missing]) -> None:
         missing.update({entry.clip_id: entry.reason for entry in lost})
 
-    over_batches("recognise", method, clips, Reading(batch_size, device, num_workers, progress), take, take_missing)
+    over_batches(
+        "recognise", method, clips, Reading(batch_size, device, num_workers, progress), ask, take, take_missing
+    )
     return Heard(names, probabilities, truth, missing)

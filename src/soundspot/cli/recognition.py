@@ -19,6 +19,7 @@ from soundspot.cli.words import (
     OptionsSet,
     Root,
     Split,
+    Workers,
     chosen_of,
     must_hold_any,
     must_hold_media,
@@ -38,6 +39,7 @@ def recognise(
     ids: Ids = None,
     claimed: Annotated[float, typer.Option(help="The probability from which a class is claimed, 0..1.")] = 0.5,
     batch_size: BatchSize = 16,
+    workers: Workers = None,
     settings: OptionsSet = None,
     out: Annotated[Path | None, typer.Option(help="A JSON file of every clip's probabilities to write.")] = None,
     device: Device = "cpu",
@@ -56,7 +58,7 @@ def recognise(
         raise UserError(f"{benchmark}: expected clips with class labels, got none; take another benchmark or split")
     must_hold_media(benchmark, clips, root)
     method = load(find_weights(weights), device=device, options=options_of(settings or []))
-    heard = run(method, clips, batch_size=batch_size, device=device)
+    heard = run(method, clips, batch_size=batch_size, num_workers=workers, device=device)
     must_hold_any(benchmark, len(clips) - len(heard.missing), heard.missing)
     tell_missing(heard.missing)
     counts = {"missing": len(heard.missing), "without_truth": len(without_truth)}

@@ -18,6 +18,7 @@ from soundspot.cli.words import (
     OptionsSet,
     Root,
     Split,
+    Workers,
     chosen_of,
     console_of,
     must_hold_any,
@@ -46,6 +47,7 @@ def embed(
         typer.Option(help="Where vectors live: behind the method's own heads, or before. The method's own, if none."),
     ] = None,
     batch_size: BatchSize = 16,
+    workers: Workers = None,
     settings: OptionsSet = None,
     device: Device = "cpu",
 ) -> None:
@@ -63,7 +65,7 @@ def embed(
         raise UserError(f"{benchmark}: expected clips whose source is in view, got none; embed another benchmark")
     must_hold_media(benchmark, clips, root)
     method = load(find_weights(weights), device=device, options=options_of(settings or []))
-    made = run(method, clips, space=space, batch_size=batch_size, device=device)
+    made = run(method, clips, space=space, batch_size=batch_size, num_workers=workers, device=device)
     must_hold_any(benchmark, len(made), made.missing)
     tell_missing(made.missing)
     origin = {**made.provenance, **clip_list, "benchmark": benchmark}

@@ -18,6 +18,7 @@ from soundspot.cli.words import (
     OptionsSet,
     Root,
     Split,
+    Workers,
     chosen_of,
     must_hold_any,
     must_hold_media,
@@ -41,6 +42,7 @@ def predict(
     negatives: Negatives = None,
     ids: Ids = None,
     batch_size: BatchSize = 16,
+    workers: Workers = None,
     wrong_sound: Annotated[
         bool, typer.Option(help="Control: give every visible clip a sound of another class.")
     ] = False,
@@ -84,7 +86,9 @@ def predict(
     must_hold_media(benchmark, clips, root)
     method = load(find_weights(weights), device=device, options=options_of(settings or []))
     is_whole = out.is_file() and not unfinished(out)
-    made = run(method, clips, batch_size=batch_size, device=device, path=out, resume=resume, asked=asked)
+    made = run(
+        method, clips, batch_size=batch_size, num_workers=workers, device=device, path=out, resume=resume, asked=asked
+    )
     if resume and is_whole:
         print(f"{out}: nothing to resume: all clips are there", file=sys.stderr)
     if not made.maps:

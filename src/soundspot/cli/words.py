@@ -27,6 +27,15 @@ Ids = Annotated[
     typer.Option(help="A list of ids, as `check --clean` writes: only these clips, and negatives made of them."),
 ]
 Split = Annotated[str | None, typer.Option(help="Of a folder with splits: the one to use.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=0,
+        help="Processes that read clips ahead; one a core, at most 8, if none is given.",
+        show_default=False,
+    ),
+]
 BatchSize = Annotated[int, typer.Option(min=1, help="Clips that pass the method at a time.")]
 
 

@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from soundspot.data import views as views_of_films
+from soundspot.data.workers import begin_worker
 from soundspot.lookup import find
 from soundspot.media.audio import SPECTROGRAMS, fit_window
 from soundspot.media.errors import MediaError
@@ -268,7 +269,14 @@ def batches(
 
     Where the Inputs keep each file's own rate, clips of different rates come as separate, smaller batches.
     """
-    for stacks, missing in _loader(_Clips(clips, inputs), batch_size, device, num_workers):
+    # workers start now, not with the first batch
+    return _as_batches(iter(_loader(_Clips(clips, inputs), batch_size, device, num_workers)), inputs, device)
+
+
+def _as_batches(
+    read: Iterator[tuple[list[Stack], list[Missing]]], inputs: Inputs, device: torch.device | str
+) -> Iterator[tuple[Batch | None, list[Missing]]]:
+    for stacks, missing in read:
         if not stacks:
             yield None, missing
         for number, stacked in enumerate(stacks):
@@ -282,6 +290,7 @@ def _loader(
         dataset,  # type: ignore[arg-type]
         batch_size=batch_size,
         num_workers=num_workers,
+        worker_init_fn=begin_worker,
         collate_fn=split_missing,
         pin_memory=torch.device(device).type == "cuda",
         # its own generator: the loader draws a number when it starts, which must not move the methods' generator

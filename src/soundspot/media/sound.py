@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +23,7 @@ from soundspot.lookup import unknown
 from soundspot.media.container import Decoded, decode
 from soundspot.media.errors import MediaError
 from soundspot.media.files import written_aside
+from soundspot.media.wav import plain_wav
 from soundspot.types import UserError
 
 Layout = Literal["mono", "stereo"]
@@ -162,10 +163,20 @@ class _Stream:
 
     def pieces(self, start: float, end: float) -> Iterator[Samples]:
         """Consecutive (C, n) arrays that together are [start, end), cut at the sound's end."""
+        plain = plain_wav(self.path)
+        if plain is not None:
+            names = ["FC"] if plain.channels == 1 else ["FL", "FR"]
+            yield from self._cut(
+                plain.sample_rate,
+                lambda begin, stop: (mixed(block, names, self.layout) for block in plain.blocks(begin, stop)),
+                start,
+                end,
+            )
+            return
         with closing(decode(self.path, "sound", max(start - PREROLL_SECONDS, 0.0))) as frames:
-            yield from self._cut(frames, start, end)
+            yield from self._decoded(frames, start, end)
 
-    def _cut(self, frames: Iterator[Decoded], start: float, end: float) -> Iterator[Samples]:
+    def _decoded(self, frames: Iterator[Decoded], start: float, end: float) -> Iterator[Samples]:
         first = next(frames, None)
         if first is None:
             raise MediaError(
@@ -176,16 +187,25 @@ class _Stream:
             raise MediaError(
                 f"{self.path}: expected a sample rate up to {MAX_SAMPLE_RATE} Hz, got {source_rate}; export it again"
             )
+
+        def placed(begin: int, stop: float) -> Iterator[Samples]:
+            return self._placed(chain([first], frames), source_rate, begin, stop)
+
+        yield from self._cut(source_rate, placed, start, end)
+
+    def _cut(
+        self, source_rate: int, placed: Callable[[int, float], Iterator[Samples]], start: float, end: float
+    ) -> Iterator[Samples]:
+        """[start, end) at the wanted rate, of what `placed` gives from one sample of the source to another."""
         self.sample_rate = self.wanted_rate or source_rate
         # The resampler starts where a sample of either rate falls on the same instant: no fraction of a sample is lost.
         grid = source_rate // math.gcd(source_rate, self.sample_rate)
         begin = math.floor(max(start - FILTER_SECONDS, 0.0) * source_rate / grid) * grid
         stop = math.inf if end == math.inf else math.ceil((end + FILTER_SECONDS) * source_rate)
-        placed = self._placed(chain([first], frames), source_rate, begin, stop)
         position = begin // grid * (self.sample_rate // math.gcd(source_rate, self.sample_rate))
         low = round(start * self.sample_rate)
         high = math.inf if end == math.inf else round(end * self.sample_rate)
-        for piece in _resampled(placed, source_rate, self.sample_rate):
+        for piece in _resampled(placed(begin, stop), source_rate, self.sample_rate):
             wanted = piece[:, max(low - position, 0) : max(min(high - position, piece.shape[1]), 0)]
             position += piece.shape[1]
             if wanted.shape[1]:

@@ -30,6 +30,7 @@ from soundspot.media.container import (
 from soundspot.media.errors import MediaError
 from soundspot.media.film import FilmWriter
 from soundspot.media.sound import Waveform, iter_waveform, read_waveform
+from soundspot.media.wav import plain_wav
 from soundspot.types import UserError
 
 __all__ = [
@@ -91,6 +92,15 @@ class Frame:
 def probe(path: Path | str) -> MediaInfo:
     """Length, picture size and rate, sound rate and channels, codecs; MediaError if neither picture nor sound."""
     path = Path(path)
+    plain = plain_wav(path)
+    if plain is not None:
+        return MediaInfo(
+            path,
+            plain.duration_seconds,
+            sample_rate=plain.sample_rate,
+            channels=plain.channels,
+            audio_codec="pcm_s16le",
+        )
     with open_media(path) as container:
         picture, sound = find_stream(container, "picture"), find_stream(container, "sound")
         if picture is None and sound is None:
