@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -195,3 +197,16 @@ def test_real_vggsound_films_get_the_ids_of_vggss(shared: Path, annotations: Pat
     difference = read_image(there[0].image).astype(int) - read_frame(tmp_path / f"films/{name}.mp4", 5)
     assert np.abs(difference).mean() < 3
     assert probe(there[0].audio).duration_seconds == pytest.approx(10, abs=0.2)
+
+
+def test_processes_that_cannot_start_are_told_and_no_film_is_blamed(tmp_path: Path) -> None:
+    script = tmp_path / "unguarded.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from soundspot.data.extract import extract\n"
+        f"extract(Path({str(tmp_path)!r}), Path({str(tmp_path / 'out')!r}), jobs=2)\n"
+    )
+    (tmp_path / "aaaaaaaaaaa_1.mp4").write_bytes(b"no film")
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 1
+    assert "expected to be able to start processes" in ended.stderr.splitlines()[-1]

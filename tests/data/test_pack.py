@@ -26,7 +26,7 @@ from soundspot.types import Clip, Inputs, Missing, UserError
 INPUTS = Inputs(image_size=48, sample_rate=8000, seconds=0.5, spectrogram="logmel")
 AREAS = ("mask", "objects")
 KINDS = ("visible", "visible", "silent", "visible", "offscreen", "visible", "noise", "visible")
-SMALL = Form(clips_per_shard=3)
+SMALL = Form(clips_per_shard=3, quality=95)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_other_clips_or_settings_are_refused_and_nothing_is_mixed(packed: Packed
     for change in (
         {"pairs": pairs[:-1]},
         {"inputs": replace(INPUTS, seconds=0.4)},
-        {"form": Form(clips_per_shard=3, quality=90)},
+        {"form": Form(clips_per_shard=3, quality=80)},
         {"areas": ()},
     ):
         words = {"pairs": pairs, "inputs": INPUTS, "areas": AREAS, "form": SMALL, **change}

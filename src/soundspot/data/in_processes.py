@@ -9,6 +9,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from soundspot.types import UserError
+
 T = TypeVar("T")
 R = TypeVar("R")
 Work = Callable[[str, T], R]
@@ -63,10 +65,26 @@ def _one_by_one(suspects: Sequence[tuple[str, T]], work: Work[T, R], crashed: Wo
     """Each in a process of its own: which of those that ran together ended theirs."""
     for name, item in suspects:
         with _pool(1) as pool:
+            _require_start(pool)
             try:
                 yield name, pool.submit(work, name, item).result()
             except BrokenProcessPool:
                 yield name, crashed(name, item)
+
+
+def _require_start(pool: ProcessPoolExecutor) -> None:
+    """A process that cannot even begin must not be taken for a file that brings it down."""
+    try:
+        pool.submit(_begin).result()
+    except BrokenProcessPool:
+        raise UserError(
+            "expected to be able to start processes, got one that ended at once; in a script call this below"
+            " `if __name__ == '__main__':`, or use jobs=1"
+        ) from None
+
+
+def _begin() -> None:
+    """Nothing: all that counts is that it runs."""
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:

@@ -47,15 +47,15 @@ def log_power_density(waveform: Tensor, sample_rate: int, *, hop: int) -> Tensor
     if sample_rate < 1:
         raise UserError(f"expected a sample rate in Hz, got {sample_rate}; give e.g. 16000")
     frames = _frames(waveform, PSD_WINDOW, hop)
-    frames = frames - frames.mean(dim=-1, keepdim=True)
     window = _tukey_window()
-    spectrum = torch.fft.rfft(frames * _on(window, frames))
-    power = spectrum.real.square() + spectrum.imag.square()
     # One-sided: every bin but DC and Nyquist stands for its negative frequency too.
-    density = np.full(PSD_WINDOW // 2 + 1, 2.0)
-    density[[0, -1]] = 1.0
-    density /= sample_rate * np.square(window).sum()
-    return _as_map((power * _on(density, power) + LOG_FLOOR).log() / LOG_SCALE)
+    scale = math.sqrt(2 / (sample_rate * np.square(window).sum()))
+    # in place from here on: a batch of spectrograms is a loader's longest work
+    frames = (frames - frames.mean(dim=-1, keepdim=True)).mul_(_on(window * scale, frames))
+    real, imaginary = torch.view_as_real(torch.fft.rfft(frames)).unbind(-1)
+    power = real.square().addcmul_(imaginary, imaginary)
+    power[..., :: PSD_WINDOW // 2].mul_(0.5)
+    return _as_map(power.add_(LOG_FLOOR).log_().div_(LOG_SCALE))
 
 
 def log_power(waveform: Tensor, sample_rate: int, *, hop: int) -> Tensor:
