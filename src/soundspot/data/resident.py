@@ -47,10 +47,14 @@ class Resident:
         """Where a clip stands, by its index."""
         self.frames: list[Mapping[str, list[Any]]] = []
         """What views are made of, on the host: they are computed after the cut."""
-        share = num_bytes / max(1, len(training.pairs))
         self._pixels = _Growing(place)
         self._areas = {name: _Growing(place) for name in training.areas}
         self._samples = _Growing(place)
+        self.sizes, self.starts = self._read(num_workers, num_bytes / max(1, len(training.pairs)))
+
+    def _read(self, num_workers: int, share: float) -> tuple[np.ndarray, np.ndarray]:
+        """Fill the tensors -> (N, 2) heights and widths, and (N,) the place of each picture's first pixel."""
+        training = self.training
         sizes: list[tuple[int, int]] = []
         starts: list[int] = []
         reader = DataLoader(_Reader(training), batch_size=None, num_workers=num_workers, generator=torch.Generator())
@@ -69,8 +73,7 @@ class Resident:
             if training.inputs.views:
                 self.frames.append(decoded.frames)
             self.sample_rate = decoded.sample_rate
-        self.sizes = np.array(sizes, np.int64).reshape(-1, 2)
-        self.starts = np.array(starts, np.int64)
+        return np.array(sizes, np.int64).reshape(-1, 2), np.array(starts, np.int64)
 
     def _make_room(self, first: Decoded, share: float) -> None:
         """For all clips, by what one takes on average."""
