@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from soundspot.collector import collector_at_rest
 from soundspot.lookup import find
 from soundspot.types import KINDS, Box, Clip, Target, UserError
 
@@ -22,6 +23,7 @@ FILES = ("image", "video", "audio", "mask", "objects")
 Row = Mapping[str, Any]
 
 
+@collector_at_rest()
 def read_folder(root: Path, *, split: str | None = None) -> list[tuple[Clip, Target]]:
     """The clips of a folder (of one split, if named) in the order of scenes.jsonl, their files checked.
 

@@ -275,8 +275,7 @@ def _hz_to_mel(hz: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _on(array: npt.NDArray[Any], like: Tensor) -> Tensor:
-    # not waited for: a wait would be for all that the device still has to do
-    return torch.from_numpy(array).to(like.dtype).to(like.device, non_blocking=True)
+    return torch.from_numpy(array).to(device=like.device, dtype=like.dtype)
 
 
 def _as_map(spectrum: Tensor) -> Tensor:

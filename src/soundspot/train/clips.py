@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from soundspot.collector import collector_at_rest
 from soundspot.data.lists import read_ids, read_list, same_id
 from soundspot.data.mining import Neighbours
 from soundspot.data.shards import PACK, Packed
@@ -40,6 +41,7 @@ class TrainingClips:
     """By test list: `ids` that are listed for training too, of how `many`, `same_video`, and what was `done`."""
 
 
+@collector_at_rest()
 def find_clips(recipe: Recipe, root: Path, test_ids: Mapping[str, Iterable[str]] | None = None) -> TrainingClips:
     """The recipe's clips, leaks dealt with and the validation split taken out.
 
