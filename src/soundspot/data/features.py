@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from soundspot.data.loader import LoadedClip, Stack, split_missing
 from soundspot.data.training import AREAS, Draws, Plan, TrainingSet
+from soundspot.device import on_device
 from soundspot.types import Batch, Clip, Inputs, Missing, UserError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class KeptStack:
     def to_batch(self, _: Inputs, device: torch.device | str) -> Batch:
         """The features as a batch's extra tensors; picture and sound are there in name only."""
         size = len(self.clips)
-        moved = {name: _as_float(value.to(device)) for name, value in self.features.items()}
+        moved = {name: _as_float(on_device(value, torch.device(device))) for name, value in self.features.items()}
         return Batch(
             image=torch.empty(size, 3, 0, 0, device=device),
             audio=torch.empty(size, 1, 0, 0, device=device),

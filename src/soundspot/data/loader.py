@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from soundspot.data import views as views_of_films
+from soundspot.device import on_device
 from soundspot.lookup import find
 from soundspot.media.audio import SPECTROGRAMS, fit_window
 from soundspot.media.errors import MediaError
@@ -198,15 +199,15 @@ def to_batch(stacked: Stack, inputs: Inputs, device: torch.device | str) -> Batc
             **heard,
             **{name: VIEWS[name](view, inputs, stacked.sample_rate) for name, view in views.items()},
         },
-        draws=None if stacked.draws is None else stacked.draws.to(device, non_blocking=True),
+        draws=stacked.draws,
     )
 
 
 def _pictures(images: torch.Tensor, inputs: Inputs, sample_rate: int) -> torch.Tensor:
     """uint8 (..., S, S, 3) -> normalised (..., 3, S, S)."""
     pictures = images.movedim(-1, -3).float().div(255)
-    mean = torch.tensor(inputs.image_mean, device=images.device).view(3, 1, 1)
-    std = torch.tensor(inputs.image_std, device=images.device).view(3, 1, 1)
+    mean = on_device(torch.tensor(inputs.image_mean), images.device).view(3, 1, 1)
+    std = on_device(torch.tensor(inputs.image_std), images.device).view(3, 1, 1)
     return (pictures - mean) / std
 
 

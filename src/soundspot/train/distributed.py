@@ -77,7 +77,8 @@ def ranks(device: str) -> Iterator[Ranks]:
         torch.cuda.set_device(place)
     joined_here = not dist.is_initialized()
     if joined_here:
-        dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
+        # what is on the host, such as the numbers of augmentation, is told on the host: no GPU has to be waited for
+        dist.init_process_group("cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo")
     try:
         control = dist.new_group(backend="gloo", timeout=PATIENCE)
         yield Ranks(dist.get_rank(), dist.get_world_size(), place, control)
