@@ -124,7 +124,8 @@ def _crop(pictures: Tensor, draws: Tensor, mirrored: Tensor, photo: Photo) -> Te
     top, left = (draws[:, 2] * (height - cut_height + 1)).floor(), (draws[:, 3] * (width - cut_width + 1)).floor()
     rows, columns = _places(height, top, cut_height), _places(width, left, cut_width)
     columns = torch.where(mirrored[:, None, None], columns.flip(2), columns)
-    return _between(_between(pictures, rows[:, :, None, :, None], 2), columns[:, :, None, None, :], 3).clamp_(0, 1)
+    # whole rows are picked faster than single pixels, even with the picture laid on its side for it and back
+    return _between(_between(pictures, rows).mT, columns).mT.contiguous().clamp_(0, 1)
 
 
 def _places(size: int, start: Tensor, length: Tensor) -> Tensor:
@@ -139,11 +140,16 @@ def _places(size: int, start: Tensor, length: Tensor) -> Tensor:
     return torch.stack([start[:, None] + below, start[:, None] + above, places - below], dim=1)
 
 
-def _between(pictures: Tensor, places: Tensor, dim: int) -> Tensor:
-    """(B, 3, H, W), places (B, 3, 1, size, 1) or (B, 3, 1, 1, size) of `dim` -> (B, 3, H, W)."""
-    index = on_device(places[:, :2].long(), pictures.device)
-    below, above = (pictures.gather(dim, index[:, side].expand_as(pictures)) for side in (0, 1))
-    return below.lerp_(above, on_device(places[:, 2].float(), pictures.device))
+def _between(pictures: Tensor, places: Tensor) -> Tensor:
+    """(B, C, H, W), places (B, 3, H) -> (B, C, H, W): each row a mean of two."""
+    count, channels, height, width = pictures.shape
+    planes = torch.arange(count * channels, device=pictures.device).view(count, channels, 1) * height
+    numbers = on_device(places[:, :2].long(), pictures.device)
+    rows = pictures.reshape(-1, width)
+    below, above = (
+        rows.index_select(0, (planes + numbers[:, side, None]).view(-1)).view(pictures.shape) for side in (0, 1)
+    )
+    return below.lerp_(above, on_device(places[:, 2].float(), pictures.device)[:, None, :, None])
 
 
 def _jitter(pictures: Tensor, draws: Tensor, photo: Photo) -> Tensor:
