@@ -8,16 +8,12 @@ import socket
 from pathlib import Path
 
 from soundspot.train import checkpoint
+from soundspot.train.distributed import restarts
 from soundspot.train.report import write_json
 from soundspot.types import UserError
 
 MARK = "launch.json"
 """In the run's folder: which launch it belongs to."""
-
-
-def restarts() -> int:
-    """How often the agent has started these processes anew; 0 in a first attempt, and without `torchrun`."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
 
 
 def goes_on(out: Path, *, resume: bool, first: bool) -> bool:
