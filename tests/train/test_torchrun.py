@@ -1,4 +1,4 @@
-"""`torchrun ... soundspot train`: two processes compute what one does, and one that is killed costs nothing but time."""
+"""`torchrun ... soundspot train`: two processes compute what one does, and a killed one costs nothing but time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ SETTINGS = {
     "data.test_ids": "",
     "batch_size": 4,
     "epochs": 2,
-    "learning_rate": 1e-3,
+    "optimizer": "sgd",  # Adam would hide a wrong factor of the gradients, and blow up their rounding
+    "learning_rate": 0.01,
     "log_steps": 1,
     "num_workers": 0,
     "method.image_backbone": "resnet10t",
@@ -38,8 +39,11 @@ SETTINGS = {
     "method.batch_norm": "frozen",
     "method.dim": 32,
 }
-MORE: dict[str, dict[str, object]] = {"ez_vsl": {}, "slavc": {"method.dropout_image": 0}}
-"""Dropout draws from a process's generator and not by clip."""
+MORE: dict[str, dict[str, object]] = {
+    "ez_vsl": {},
+    "slavc": {"method.dropout_image": 0, "method.temperature": 0.003},
+}
+"""Dropout draws from a process's generator and not by clip; at a low temperature the loss moves from the start."""
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
@@ -57,7 +61,7 @@ def together(pairs_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     for method in MORE:
         outs[method] = tmp_path_factory.mktemp(method) / "run"
         command = [*LAUNCH, "--standalone", "--no-python", *ENTRY, *words(method, pairs_root, outs[method])]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=150, env=ENVIRONMENT)
         assert done.returncode == 0, done.stderr[-3000:]
     return outs
 
@@ -77,14 +81,14 @@ def summary(out: Path) -> dict[str, Any]:
 def test_two_processes_have_the_loss_curve_of_one(
     method: str, together: dict[str, Path], pairs_root: Path, tmp_path: Path, command: Callable[..., Any]
 ) -> None:
-    """Measured: at most 1e-6 of the loss in the first step, 1e-5 in any of twelve."""
+    """Measured: not a bit in the first step, up to 3e-6 (ez_vsl) and 4e-5 (slavc) of the loss in any of twelve."""
     ended = command(*words(method, pairs_root, tmp_path / "alone"))
     assert ended.code == 0, ended.err
     one, two = ([row["loss"] for row in lines(out)] for out in (tmp_path / "alone", together[method]))
     assert [summary(out)["num_ranks"] for out in (tmp_path / "alone", together[method])] == [1, 2]
     assert len(one) == len(two) == STEPS
     assert two[0] == pytest.approx(one[0], rel=1e-5)
-    assert two == pytest.approx(one, rel=1e-4)
+    assert two == pytest.approx(one, rel=5e-4)
     assert max(one) - min(one) > 0.05 * one[0], "else the curve is flat, and says nothing of the gradients"
 
 
@@ -103,15 +107,16 @@ def disturbed(pairs_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         )
         try:
             kill_first_process(agent, out / "metrics.jsonl", step=3)
-            assert agent.wait(timeout=300) == 0, log.read_text()[-3000:]
+            assert agent.wait(timeout=150) == 0, log.read_text()[-3000:]
         finally:
-            agent.kill()
+            agent.terminate()  # which ends its processes, where they still run
+            agent.wait(timeout=60)
     return out
 
 
 def kill_first_process(agent: subprocess.Popen[bytes], metrics: Path, step: int) -> None:
     """As soon as that step is told of."""
-    until = time.monotonic() + 200
+    until = time.monotonic() + 100
     while not metrics.exists() or f'"step": {step},' not in metrics.read_text():
         assert agent.poll() is None, "it ended too early"
         assert time.monotonic() < until, "it never got there"
