@@ -281,7 +281,7 @@ class Bench:
         minutes = 20 * seconds / 60
         self.notes.append(
             f"one epoch of {steps * 512} made clips, SLAVC, batch 512: {seconds:.1f} s ({steps * 512 / seconds:.0f}"
-            f" samples/s; making the set and the first step {first:.0f} s apart); 20 epochs projected: {minutes:.1f} min"
+            f" samples/s); before it {first:.0f} s for the set and the first step; 20 epochs projected: {minutes:.1f} min"
         )
         self.write()
 
@@ -359,25 +359,40 @@ def natural_noise(generator: torch.Generator) -> np.ndarray:
     return scaled[0].permute(1, 2, 0).contiguous().numpy()
 
 
+COLUMNS = (
+    *("data", "method", "batch", "map", "samples/s", "ms a step"),
+    *("GFLOP a sample", "of peak", "GPU idle", "GiB", "computed"),
+)
+
+
 def markdown(facts: dict[str, Any], rows: Sequence[Row], notes: Sequence[str]) -> str:
     """A table of all rows."""
-    reached = facts["product_flops"] / 1e12
+    peak, reached = (facts[name] / 1e12 for name in ("peak", "product_flops"))
     lines = [
-        f"{facts['device']}, torch {facts['torch']}; published peak {facts['peak'] / 1e12:.0f} TFLOP/s, a large bfloat16"
-        f" product reaches {reached:.0f}.",
+        f"{facts['device']}, torch {facts['torch']}; published peak {peak:.0f} TFLOP/s,",
+        f"a large bfloat16 product reaches {reached:.0f}.",
         "",
-        "| data | method | batch | map | samples/s | ms a step | GFLOP a sample | of peak | GPU idle | GiB | computed |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| " + " | ".join(COLUMNS) + " |",
+        "|---" * len(COLUMNS) + "|",
     ]
-    for row in rows:
-        idle = "" if row.idle_share is None else f"{100 * row.idle_share:.0f} %"
-        how = ", ".join(f"{name} {value}" for name, value in row.speed.items())
-        side = f"{row.map_side} x {row.map_side}"
-        lines.append(
-            f"| {row.what} | {row.method} | {row.batch} | {side} | {row.samples_per_second:.0f} | {row.step_milliseconds:.1f}"
-            f" | {row.gigaflop_per_sample:.1f} | {100 * row.share_of_peak:.1f} % | {idle} | {row.memory_gib:.1f} | {how} |"
-        )
-    return "\n".join([*lines, "", *(f"* {note}" for note in notes)]) + "\n"
+    return "\n".join([*lines, *map(_line, rows), "", *(f"* {note}" for note in notes)]) + "\n"
+
+
+def _line(row: Row) -> str:
+    cells = (
+        row.what,
+        row.method,
+        row.batch,
+        f"{row.map_side} x {row.map_side}",
+        f"{row.samples_per_second:.0f}",
+        f"{row.step_milliseconds:.1f}",
+        f"{row.gigaflop_per_sample:.1f}",
+        f"{100 * row.share_of_peak:.1f} %",
+        "" if row.idle_share is None else f"{100 * row.idle_share:.0f} %",
+        f"{row.memory_gib:.1f}",
+        ", ".join(f"{name} {value}" for name, value in row.speed.items()),
+    )
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def main() -> None:

@@ -3,18 +3,23 @@
 Every function takes `draws` (B, n) in [0, 1), a row a clip, and uses its first columns: as many as its constant says.
 A torchvision transform called on a batch would draw once for all clips; here each clip has its own parameters, and
 they do not depend on the batch, the worker or the rank it came in.
+
+Draws lie on the host, as `Batch.draws` does. What follows from them, which clips are changed and how, is worked out
+there for the whole batch and sent to the device in small tensors: the device is never asked for a number, so that the
+host never waits for it.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.transforms.v2 import functional as tv
 
+from soundspot.device import on_device
 from soundspot.types import Inputs, UserError
 
 CROP_DRAWS, FLIP_DRAWS, JITTER_DRAWS, GREY_DRAWS, BLUR_DRAWS = 4, 1, 6, 1, 2
@@ -23,6 +28,8 @@ SHIFT_DRAWS = 1
 SPEC_DRAWS = 5
 KERNEL_SHARE = 0.1
 """The blur's kernel, as a share of the picture's side (SimCLR, arXiv 2002.05709, appendix A)."""
+LUMA = (0.2989, 0.587, 0.114)
+"""Red, green and blue in a grey: torchvision's."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +61,24 @@ PHOTOS = {
 
 def distort(image: Tensor, draws: Tensor, inputs: Inputs, photo: Photo) -> Tensor:
     """Normalised pictures (B, 3, H, W), draws (B, PICTURE_DRAWS) -> the same shape, each changed in its own way."""
-    given = _columns(draws, len(image), PICTURE_DRAWS)
-    mean, std = (image.new_tensor(values).view(3, 1, 1) for values in (inputs.image_mean, inputs.image_std))
-    changed = [_distort_one(one * std + mean, row, photo) for one, row in zip(image, given, strict=True)]
-    return (torch.stack(changed) - mean) / std
+    given = _columns(draws, len(image), PICTURE_DRAWS).double()
+    crop, flip, jitter, grey, blur = given.split([CROP_DRAWS, FLIP_DRAWS, JITTER_DRAWS, GREY_DRAWS, BLUR_DRAWS], dim=1)
+    mean, std = (
+        on_device(torch.tensor(values), image.device).view(3, 1, 1) for values in (inputs.image_mean, inputs.image_std)
+    )
+    with torch.autocast(image.device.type, enabled=False):  # half precision would show in the picture
+        made = _crop(image.float() * std + mean, crop, flip[:, 0] < photo.flip, photo)
+        _change(made, jitter[:, 0] < photo.jitter, lambda some, rows: _jitter(some, jitter[rows, 1:], photo))
+        _change(made, grey[:, 0] < photo.grey, lambda some, _: _grey(some).expand_as(some))
+        _change(made, blur[:, 0] < photo.blur, lambda some, rows: _blur(some, blur[rows, 1], photo))
+        return made.sub_(mean).div_(std)
 
 
 def time_shift(audio: Tensor, draws: Tensor) -> Tensor:
     """(B, 1, F, T), draws (B, SHIFT_DRAWS) -> each spectrogram rolled along time by its own amount."""
     steps = audio.shape[-1]
-    shifts = (_columns_tensor(draws, len(audio), SHIFT_DRAWS)[:, 0] * steps).long()
-    index = (torch.arange(steps, device=audio.device) - shifts[:, None]) % steps
+    shifts = (_columns(draws, len(audio), SHIFT_DRAWS) * steps).long()
+    index = (torch.arange(steps, device=audio.device) - on_device(shifts, audio.device)) % steps
     return audio.gather(-1, index[:, None, None].expand_as(audio))
 
 
@@ -75,79 +89,147 @@ def spec_augment(
 
     SpecAugment (Park et al., arXiv 1904.08779) without warping; a clip is changed with `probability`.
     """
-    given = _columns_tensor(draws, len(audio), SPEC_DRAWS)
-    chosen = given[:, 0] < probability
-    rows = _band(audio.shape[-2], frequency, given[:, 1], given[:, 2])[:, None, :, None]
-    columns = _band(audio.shape[-1], time, given[:, 3], given[:, 4])[:, None, None, :]
-    return audio.masked_fill((rows | columns) & chosen[:, None, None, None], fill)
+    given = _columns(draws, len(audio), SPEC_DRAWS)
+    chosen = given[:, :1] < probability
+    rows = _band(audio.shape[-2], frequency, given[:, 1], given[:, 2]) & chosen
+    columns = _band(audio.shape[-1], time, given[:, 3], given[:, 4]) & chosen
+    rows, columns = (on_device(band, audio.device) for band in (rows, columns))
+    return audio.masked_fill(rows[:, None, :, None] | columns[:, None, None, :], fill)
 
 
 def _band(size: int, widest: int, width: Tensor, place: Tensor) -> Tensor:
     """(B,), (B,) in [0, 1) -> (B, size) bool, one run of true a row."""
     widths = (width * (min(widest, size) + 1)).long()
     starts = (place * (size - widths + 1)).long()
-    index = torch.arange(size, device=width.device)
+    index = torch.arange(size)
     return (index >= starts[:, None]) & (index < (starts + widths)[:, None])
 
 
-def _distort_one(picture: Tensor, row: list[float], photo: Photo) -> Tensor:
-    """(3, H, W) in 0..1."""
-    numbers = iter(row)
-    picture = _crop(picture, [next(numbers) for _ in range(CROP_DRAWS)], photo)
-    if next(numbers) < photo.flip:
-        picture = picture.flip(-1)
-    jitter = [next(numbers) for _ in range(JITTER_DRAWS)]
-    if jitter[0] < photo.jitter:
-        picture = _jitter(picture, jitter[1:], photo)
-    if next(numbers) < photo.grey:
-        picture = tv.rgb_to_grayscale(picture, num_output_channels=3)
-    if next(numbers) < photo.blur:
-        low, high = photo.sigma
-        size = max(3, int(KERNEL_SHARE * picture.shape[-1]) // 2 * 2 + 1)
-        picture = tv.gaussian_blur(picture, [size, size], [low + (high - low) * next(numbers)])
-    return picture
+def _change(pictures: Tensor, chosen: Tensor, change: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """In place, the pictures that `chosen` (B,) names; `change` gets them and their numbers, which the host knows."""
+    rows = chosen.nonzero()[:, 0]
+    if len(rows):
+        there = on_device(rows, pictures.device)
+        pictures.index_copy_(0, there, change(pictures.index_select(0, there), rows))
 
 
-def _crop(picture: Tensor, row: list[float], photo: Photo) -> Tensor:
+def _crop(pictures: Tensor, draws: Tensor, mirrored: Tensor, photo: Photo) -> Tensor:
     """A rectangle of drawn area and shape, resized to the whole; where it does not fit, as large as it can be."""
-    height, width = picture.shape[-2:]
-    area = height * width * (photo.scale[0] + (photo.scale[1] - photo.scale[0]) * row[0])
+    height, width = pictures.shape[-2:]
+    area = height * width * (photo.scale[0] + (photo.scale[1] - photo.scale[0]) * draws[:, 0])
     low, high = (math.log(value) for value in photo.ratio)
-    ratio = math.exp(low + (high - low) * row[1])
-    cut_width = min(width, max(1, round(math.sqrt(area * ratio))))
-    cut_height = min(height, max(1, round(math.sqrt(area / ratio))))
-    top, left = int(row[2] * (height - cut_height + 1)), int(row[3] * (width - cut_width + 1))
-    piece = picture[:, top : top + cut_height, left : left + cut_width]
-    return F.interpolate(piece[None], size=(height, width), mode="bilinear", antialias=True)[0].clamp(0, 1)
+    ratio = (low + (high - low) * draws[:, 1]).exp()
+    cut_height = (area / ratio).sqrt().round().clamp(1, height)
+    cut_width = (area * ratio).sqrt().round().clamp(1, width)
+    top, left = (draws[:, 2] * (height - cut_height + 1)).floor(), (draws[:, 3] * (width - cut_width + 1)).floor()
+    rows, columns = _places(height, top, cut_height), _places(width, left, cut_width)
+    columns = torch.where(mirrored[:, None, None], columns.flip(2), columns)
+    # whole rows are picked faster than single pixels, even with the picture laid on its side for it and back
+    return _between(_between(pictures, rows).mT, columns).mT.contiguous().clamp_(0, 1)
 
 
-def _jitter(picture: Tensor, row: list[float], photo: Photo) -> Tensor:
-    """Brightness, contrast, saturation and hue, in an order that is drawn too."""
-    factors = [max(0.0, 1 + strength * (2 * u - 1)) for strength, u in zip(_strengths(photo), row, strict=False)]
-    steps = [
-        lambda x: tv.adjust_brightness(x, factors[0]),
-        lambda x: tv.adjust_contrast(x, factors[1]),
-        lambda x: tv.adjust_saturation(x, factors[2]),
-        lambda x: tv.adjust_hue(x, photo.hue * (2 * row[3] - 1)),
-    ]
-    order = int(row[4] * math.factorial(len(steps)))
-    while steps:
-        order, index = divmod(order, len(steps))
-        picture = steps.pop(index)(picture)
-    return picture
+def _places(size: int, start: Tensor, length: Tensor) -> Tensor:
+    """(B,), (B,) -> (B, 3, size): a piece stretched to `size` pixels, each between which two, and how far (bilinear).
+
+    A piece is never longer than what it is stretched to, so antialiasing would add no third pixel.
+    """
+    steps = (torch.arange(size, dtype=torch.float64) + 0.5) / size
+    places = (steps * length[:, None] - 0.5).clamp_min(0).minimum(length[:, None] - 1)
+    below = places.floor()
+    above = (below + 1).minimum(length[:, None] - 1)
+    return torch.stack([start[:, None] + below, start[:, None] + above, places - below], dim=1)
 
 
-def _strengths(photo: Photo) -> tuple[float, float, float]:
-    return photo.brightness, photo.contrast, photo.saturation
+def _between(pictures: Tensor, places: Tensor) -> Tensor:
+    """(B, C, H, W), places (B, 3, H) -> (B, C, H, W): each row a mean of two."""
+    count, channels, height, width = pictures.shape
+    planes = torch.arange(count * channels, device=pictures.device).view(count, channels, 1) * height
+    numbers = on_device(places[:, :2].long(), pictures.device)
+    rows = pictures.reshape(-1, width)
+    below, above = (
+        rows.index_select(0, (planes + numbers[:, side, None]).view(-1)).view(pictures.shape) for side in (0, 1)
+    )
+    return below.lerp_(above, on_device(places[:, 2].float(), pictures.device)[:, None, :, None])
 
 
-def _columns_tensor(draws: Tensor, size: int, count: int) -> Tensor:
+def _jitter(pictures: Tensor, draws: Tensor, photo: Photo) -> Tensor:
+    """Brightness, contrast, saturation and hue, in an order that is drawn too; changes what it is given."""
+    strengths = torch.tensor([photo.brightness, photo.contrast, photo.saturation])
+    factors = (1 + strengths * (2 * draws[:, :3] - 1)).clamp_min(0)
+    turns = photo.hue * (2 * draws[:, 3] - 1)
+    order = torch.tensor(_ORDERS)[(draws[:, 4] * len(_ORDERS)).long()]
+    for place in range(order.shape[1]):
+        kind = order[:, place]
+        weights = torch.cat([factors, torch.ones_like(factors[:, :1])], dim=1).gather(1, kind[:, None])[:, 0]
+        _mix(pictures, weights, kind == _CONTRAST, kind == _SATURATION)
+        _change(pictures, kind == _HUE, lambda some, rows: _turn_hue(some, turns[rows]))
+    return pictures
+
+
+_CONTRAST, _SATURATION, _HUE = 1, 2, 3
+"""Numbers of the changes of colour; 0 is brightness."""
+
+
+def _order(number: int) -> list[int]:
+    """The order of four changes that has this number among all 24."""
+    left, order = [0, _CONTRAST, _SATURATION, _HUE], []
+    while left:
+        number, index = divmod(number, len(left))
+        order.append(left.pop(index))
+    return order
+
+
+_ORDERS = [_order(number) for number in range(math.factorial(4))]
+
+
+def _mix(pictures: Tensor, weights: Tensor, to_mean: Tensor, to_grey: Tensor) -> None:
+    """In place, each picture's share by `weights` (B,): the rest is its mean grey, its own greys, or black."""
+    grey = _grey(pictures)
+    mean = grey.mean(dim=-1, keepdim=True).mean(dim=-2, keepdim=True)  # by rows first: the same whatever the batch
+    shares = torch.stack([weights, (1 - weights) * to_mean, (1 - weights) * to_grey]).float()
+    own, of_mean, of_grey = on_device(shares, pictures.device)[..., None, None, None]
+    pictures.mul_(own).add_(grey.mul_(of_grey).add_(mean * of_mean)).clamp_(0, 1)
+
+
+def _grey(pictures: Tensor) -> Tensor:
+    """(B, 3, H, W) -> (B, 1, H, W)."""
+    red, green, blue = pictures.split(1, dim=1)
+    return red.mul(LUMA[0]).add_(green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2])
+
+
+def _turn_hue(pictures: Tensor, turns: Tensor) -> Tensor:
+    """(B, 3, H, W), shares of a whole turn (B,) -> the same with other hues, by HSV and back."""
+    red, green, blue = pictures.unbind(dim=1)
+    low, high = pictures.aminmax(dim=1)
+    spread = high - low
+    divisor = torch.where(spread == 0, 1.0, spread)
+    of_red, of_green, of_blue = (green - blue) / divisor, 2 + (blue - red) / divisor, 4 + (red - green) / divisor
+    hue = torch.where(high == red, of_red, torch.where(high == green, of_green, of_blue))  # in sixths of a turn
+    hue += on_device(6 * turns.float(), pictures.device)[:, None, None]
+    # a channel is at its highest for two sixths of a turn, at its lowest for two, and goes evenly between them
+    channels = [(hue + shift).remainder_(6) for shift in (5, 3, 1)]
+    return torch.stack([high - spread * torch.minimum(at, 4 - at).clamp_(0, 1) for at in channels], dim=1)
+
+
+def _blur(pictures: Tensor, draws: Tensor, photo: Photo) -> Tensor:
+    """Each by its own Gaussian, along rows and then along columns; mirrored at the edges."""
+    count, channels, height, width = pictures.shape
+    size = max(3, int(KERNEL_SHARE * width) // 2 * 2 + 1)
+    low, high = photo.sigma
+    sigma = low + (high - low) * draws
+    away = torch.linspace(-1, 1, size, dtype=torch.float64) * (size - 1) / 2
+    kernels = ((away / sigma[:, None]).square() / -2).softmax(dim=1).float().repeat_interleave(channels, dim=0)
+    weights = on_device(kernels, pictures.device)[:, None]
+    sides = (size // 2,) * 4
+    rows = F.pad(pictures, sides, mode="reflect").reshape(1, count * channels, height + size - 1, width + size - 1)
+    blurred = F.conv2d(
+        F.conv2d(rows, weights[..., None, :], groups=len(kernels)), weights[..., None], groups=len(kernels)
+    )
+    return blurred.view_as(pictures)
+
+
+def _columns(draws: Tensor, size: int, count: int) -> Tensor:
+    """The first `count` of each clip's numbers, on the host."""
     if draws.ndim != 2 or len(draws) != size or draws.shape[1] < count:
         raise UserError(f"expected draws ({size}, {count} or more), got {tuple(draws.shape)}; give a row a clip")
     return draws[:, :count]
-
-
-def _columns(draws: Tensor, size: int, count: int) -> list[list[float]]:
-    """As plain numbers: parameters of library calls. One transfer for the batch."""
-    rows: list[list[float]] = _columns_tensor(draws, size, count).tolist()
-    return rows

@@ -133,7 +133,10 @@ class Batch:
     frame; "frames" (B, T, 3, H, W); "image_neighbour" and "audio_neighbour", shaped like `image` and `audio`; and
     where the Inputs say so "waveform" (B, N) in -1..1, at their sample_rate."""
     draws: torch.Tensor | None = None
-    """(B, NUM_DRAWS) numbers in [0, 1) for augmentation: a clip's follow from (seed, epoch, clip id) alone."""
+    """(B, NUM_DRAWS) numbers in [0, 1) for augmentation: a clip's follow from (seed, epoch, clip id) alone.
+
+    On the host, wherever the rest is: what they decide is worked out there, so that the host never waits for a GPU.
+    """
 
     def __post_init__(self) -> None:
         size = len(self.clip_ids)
@@ -143,12 +146,14 @@ class Batch:
             raise ValueError(f"expected audio ({size}, 1, F, T), got {tuple(self.audio.shape)}")
         if self.draws is not None and self.draws.shape != (size, NUM_DRAWS):
             raise ValueError(f"expected draws ({size}, {NUM_DRAWS}), got {tuple(self.draws.shape)}")
+        if self.draws is not None and self.draws.device.type != "cpu":
+            raise ValueError(f"expected draws on the CPU, got them on {self.draws.device}; leave them there")
 
     def __len__(self) -> int:
         return len(self.clip_ids)
 
     def to(self, device: torch.device | str) -> Batch:
-        """The same batch on `device`."""
+        """The same batch on `device`; draws stay on the host."""
         return Batch(
             image=self.image.to(device, non_blocking=True),
             audio=self.audio.to(device, non_blocking=True),
@@ -156,7 +161,7 @@ class Batch:
             labels=self.labels,
             mask=None if self.mask is None else self.mask.to(device, non_blocking=True),
             extra={name: value.to(device, non_blocking=True) for name, value in self.extra.items()},
-            draws=None if self.draws is None else self.draws.to(device, non_blocking=True),
+            draws=self.draws,
         )
 
 

@@ -114,6 +114,30 @@ def test_frozen_parts_neither_learn_nor_drift(trainable, first):
     assert learning == drifted == ({first} if first else set())
 
 
+@pytest.mark.parametrize("tower", [ImageTower, AudioTower])
+@pytest.mark.parametrize("twin", [False, True])
+def test_frozen_batch_norms_let_no_clip_see_the_others_and_learn_scale_and_shift(tower, twin):
+    torch.manual_seed(0)
+    made = tower("resnet10t", batch_norm="frozen")
+    made = copy.deepcopy(made).train() if twin else made.train()  # SLAVC's teachers are copies
+    before = {name: value.clone() for name, value in made.named_buffers()}
+    x = torch.randn(4, 3 if tower is ImageTower else 1, 64, 64)
+    together = made(x)
+    torch.testing.assert_close(together[:1], made(x[:1]))
+    together.square().mean().backward()
+    assert all(torch.equal(value, before[name]) for name, value in made.named_buffers())
+    norms = [module for module in made.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert norms
+    assert all(norm.weight.grad.abs().sum() > 0 for norm in norms)
+    usual = tower("resnet10t").train()
+    assert (usual(x)[:1] - usual(x[:1])).abs().max() > 0.01
+
+
+def test_an_unknown_batch_norm_is_an_error():
+    with pytest.raises(UserError, match="batch_norm"):
+        ImageTower("resnet10t", batch_norm="frosen")
+
+
 def test_initialisation_follows_torchs_generator():
     towers = []
     for _ in range(2):

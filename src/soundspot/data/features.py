@@ -14,6 +14,8 @@ from torch.utils.data import DataLoader, Dataset
 from soundspot.data.decoding import AREAS, Draws
 from soundspot.data.loader import LoadedClip, Stack, split_missing
 from soundspot.data.training import Plan, TrainingSet
+from soundspot.data.workers import begin_worker
+from soundspot.device import on_device
 from soundspot.types import Batch, Clip, Inputs, Missing, UserError
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ class KeptStack:
     def to_batch(self, _: Inputs, device: torch.device | str) -> Batch:
         """The features as a batch's extra tensors; picture and sound are there in name only."""
         size = len(self.clips)
-        moved = {name: _as_float(value.to(device)) for name, value in self.features.items()}
+        moved = {name: _as_float(on_device(value, torch.device(device))) for name, value in self.features.items()}
         return Batch(
             image=torch.empty(size, 3, 0, 0, device=device),
             audio=torch.empty(size, 1, 0, 0, device=device),
@@ -163,6 +165,7 @@ def unmoved(training: TrainingSet, num_workers: int) -> Iterable[tuple[list[Stac
         batch_size=BATCH_SIZE,
         num_workers=num_workers,
         collate_fn=split_missing,
+        worker_init_fn=begin_worker,
         generator=torch.Generator(),
     )
 

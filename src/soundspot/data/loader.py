@@ -199,7 +199,7 @@ def to_batch(stacked: Stack, inputs: Inputs, device: torch.device | str) -> Batc
             **heard,
             **{name: VIEWS[name](view, inputs, stacked.sample_rate) for name, view in views.items()},
         },
-        draws=None if stacked.draws is None else stacked.draws.to(device, non_blocking=True),
+        draws=stacked.draws,
     )
 
 

@@ -22,6 +22,8 @@ from soundspot.data import views
 from soundspot.data.decoding import Cut, Decoded, Draws, augmentation_rows, draw, draw_rows
 from soundspot.data.loader import Stack
 from soundspot.data.training import Key, Order, Plan, TrainingSet, lost_neighbour
+from soundspot.data.workers import begin_worker
+from soundspot.device import on_device
 from soundspot.types import Clip, Missing, UserError
 
 PROBED = 32
@@ -57,7 +59,13 @@ class Resident:
         training = self.training
         sizes: list[tuple[int, int]] = []
         starts: list[int] = []
-        reader = DataLoader(_Reader(training), batch_size=None, num_workers=num_workers, generator=torch.Generator())
+        reader = DataLoader(
+            _Reader(training),
+            batch_size=None,
+            num_workers=num_workers,
+            worker_init_fn=begin_worker,
+            generator=torch.Generator(),
+        )
         for index, decoded in enumerate(reader):
             if isinstance(decoded, Missing):
                 self.missing[index] = decoded
@@ -148,7 +156,7 @@ class Resident:
         )
 
     def _heard(self, rows: np.ndarray) -> Tensor:
-        return self._samples.at(torch.from_numpy(rows).to(self.place, non_blocking=True))
+        return self._samples.at(on_device(torch.from_numpy(rows), self.place))
 
     def _where(self, rows: np.ndarray, numbers: np.ndarray) -> Tensor:
         """(B,) rows, (B, 4) draws -> (B, S, S), the places of the cut's pixels among all pixels."""
@@ -156,7 +164,7 @@ class Resident:
         corners, flipped = self._cuts(rows, numbers)
         widths = self.sizes[rows, 1]
         begins = self.starts[rows] + corners[:, 0] * widths + corners[:, 1] + flipped * (size - 1)
-        given = torch.from_numpy(np.stack([begins, widths, 1 - 2 * flipped])).to(self.place, non_blocking=True)
+        given = on_device(torch.from_numpy(np.stack([begins, widths, 1 - 2 * flipped])), self.place)
         begin, width, step = given[:, :, None, None]
         steps = torch.arange(size, device=self.place)
         return begin + width * steps[:, None] + step * steps

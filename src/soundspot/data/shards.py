@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from soundspot.collector import collector_at_rest
 from soundspot.data.decoding import Decoded, Draws, Pair, Pixels, training_side
 from soundspot.lookup import find
 from soundspot.media.errors import MediaError
@@ -116,6 +117,7 @@ class Packed:
     _open: dict[Path, int] = field(default_factory=dict, repr=False)
 
     @classmethod
+    @collector_at_rest()
     def at(cls, folder: Path) -> Packed:
         """Read the index. Raises UserError where it is not whole."""
         head = _read_json(folder / PACK)

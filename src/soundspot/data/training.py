@@ -26,6 +26,7 @@ from soundspot.data.decoding import (
 from soundspot.data.loader import LoadedClip, Stack, split_missing
 from soundspot.data.mining import MODALITIES, Neighbours
 from soundspot.data.shards import Packed
+from soundspot.data.workers import begin_worker
 from soundspot.media.errors import MediaError
 from soundspot.types import Clip, Inputs, Missing, UserError
 
@@ -204,5 +205,6 @@ def training_batches(
         num_workers=num_workers,
         collate_fn=split_missing,
         pin_memory=pin_memory,
+        worker_init_fn=begin_worker,
         generator=torch.Generator(),  # starting the loader must not move the generator that dropout draws from
     )

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from soundspot.device import on_device
 from soundspot.lookup import unknown
 from soundspot.media.errors import MediaError
 from soundspot.media.sound import write_wav as write_wav  # it needs no torch, but is looked for here
@@ -275,7 +276,7 @@ def _hz_to_mel(hz: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _on(array: npt.NDArray[Any], like: Tensor) -> Tensor:
-    return torch.from_numpy(array).to(device=like.device, dtype=like.dtype)
+    return on_device(torch.from_numpy(array).to(like.dtype), like.device)
 
 
 def _as_map(spectrum: Tensor) -> Tensor:

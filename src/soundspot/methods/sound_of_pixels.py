@@ -33,6 +33,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from soundspot import ops
+from soundspot.device import on_device
 from soundspot.lookup import find
 from soundspot.methods.base import Method, media_inputs, positive, weights_path
 from soundspot.nets.image import ImageTower
@@ -206,7 +207,7 @@ class SoundOfPixels(Method):
         waves = _waveform(batch)
         if not self.variant.loudness or batch.draws is None:
             return waves
-        louder = 1 + self.variant.loudness * (2 * batch.draws[:, :1] - 1)
+        louder = 1 + self.variant.loudness * (2 * on_device(batch.draws[:, :1], waves.device) - 1)
         return (waves * louder).clamp(-1, 1)
 
     def localize(self, batch: Batch) -> Tensor:

@@ -2,7 +2,7 @@
 
 What the authors' code draws once a batch (the scale, the mirroring) comes here from the draws of the first clip of the
 first process: every process moves its share alike, and N processes do what one does with the whole batch. Under
-`motion="clip"` each clip has its own.
+`motion="clip"` each clip has its own. The draws lie on the host and the processes tell each other there.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from soundspot import ops
 from soundspot.augment import PHOTOS, PICTURE_DRAWS, SPEC_DRAWS, Photo, distort, spec_augment
+from soundspot.device import on_device
 from soundspot.lookup import find
 from soundspot.media.audio import LOG_SCALE, SPECTROGRAMS
 from soundspot.methods.lvs import LVS
@@ -75,7 +76,7 @@ class Motion:
         degrees = (draws[:, 0] * (2 * max_angle + 1)).floor() - max_angle
         if by_clip:
             return cls(degrees, 1.0, draws[:, 2] < 0.5)
-        _, scale, mirror = ops.gather(draws[:1, :3])[0].tolist()
+        _, scale, mirror = ops.gather(draws[:1, :3])[0].tolist()  # on the host: the scale decides the picture's size
         return cls(degrees, SMALL if scale < 0.5 else 1.0, torch.full_like(degrees, mirror < 0.5, dtype=torch.bool))
 
     def size(self, height: int, width: int) -> tuple[int, int]:
@@ -92,18 +93,25 @@ class Motion:
 
     def apply(self, maps: Tensor, canvas: tuple[int, int], size: tuple[int, int]) -> Tensor:
         """(B, C, h, w) -> (B, C, *size): enlarged to the canvas, turned and scaled there (0 outside), then resized."""
-        grid = F.affine_grid(self._back(*canvas), [len(maps), 1, *canvas], align_corners=True)
+        grid = F.affine_grid(on_device(self._back(*canvas), maps.device), [len(maps), 1, *canvas], align_corners=True)
         turned = F.grid_sample(_resized(maps.float(), canvas), grid, align_corners=True)
         moved = _resized(turned, size)
-        return torch.where(self.mirror[:, None, None, None], moved.flip(-1), moved)
+        mirror = on_device(self.mirror, maps.device)[:, None, None, None]
+        return torch.where(mirror, moved.flip(-1), moved)
 
     def _back(self, height: int, width: int) -> Tensor:
-        """(B, 2, 3): where a pixel comes from, in -1..1 between the centres of the outermost pixels."""
-        last = self.degrees.new_tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(len(self.degrees), 1, 3)
-        there = torch.cat([self.matrices(height, width), last], dim=1)
-        span = [[2 / max(width - 1, 1), 0, -1], [0, 2 / max(height - 1, 1), -1], [0, 0, 1]]
-        norm = self.degrees.new_tensor(span, dtype=torch.float64)
-        return (norm @ there.inverse() @ norm.inverse())[:, :2].float()
+        """(B, 2, 3): where a pixel comes from, in -1..1 between the centres of the outermost pixels.
+
+        The inverse of a turn is written out: solving for it would make the host wait where the angles are a GPU's.
+        """
+        (cosine, sine, right), (_, _, down) = (row.unbind(1) for row in self.matrices(height, width).unbind(1))
+        cosine, sine = cosine / self.scale**2, sine / self.scale**2
+        x, y = max(width - 1, 1) / 2, max(height - 1, 1) / 2  # pixels in one unit of -1..1
+        rows = (
+            *(cosine, -sine * (y / x), cosine - (cosine * right + sine * (y - down)) / x - 1),
+            *(sine * (x / y), cosine, cosine + (sine * (x - right) - cosine * down) / y - 1),
+        )
+        return torch.stack(rows, dim=1).reshape(-1, 2, 3).float()
 
 
 def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
@@ -234,7 +242,7 @@ class SSLTIE(LVS):
         partner = audio[self._most_similar(audio)]
         ours, theirs = (2 * math.log(share) for share in (1 - self.mix_share, self.mix_share))
         both = torch.logaddexp(audio * self.mix_unit + ours, partner * self.mix_unit + theirs) / self.mix_unit
-        chosen = draws < MIX_START + self.mix_share
+        chosen = on_device(draws < MIX_START + self.mix_share, audio.device)
         return torch.where(chosen[:, None, None, None], both, audio)
 
     @torch.no_grad()

@@ -35,8 +35,12 @@ class TwoTowers(Method):
         seconds: float = 3.0,
         sample_rate: int = 0,
         window: str = "centre",
+        batch_norm: str = "batch",
     ) -> None:
-        """`output_stride` is the picture's; `sample_rate` 0 keeps each file's own; `trainable` is one of TRAINABLE."""
+        """`output_stride` is the picture's; `sample_rate` 0 keeps each file's own; `trainable` is one of TRAINABLE.
+
+        `batch_norm` "frozen" normalises with the running statistics of the initial weights in training too.
+        """
         super().__init__()
         self.inputs = media_inputs(
             image_size=image_size,
@@ -48,10 +52,18 @@ class TwoTowers(Method):
             window=window,
         )
         self.image = ImageTower(
-            image_backbone, output_stride=output_stride, pretrained=weights_path(init_image), trainable=trainable
+            image_backbone,
+            output_stride=output_stride,
+            pretrained=weights_path(init_image),
+            trainable=trainable,
+            batch_norm=batch_norm,
         )
         self.audio = AudioTower(
-            audio_backbone, output_stride=audio_stride, pretrained=weights_path(init_audio), trainable=trainable_audio
+            audio_backbone,
+            output_stride=audio_stride,
+            pretrained=weights_path(init_audio),
+            trainable=trainable_audio,
+            batch_norm=batch_norm,
         )
         self.initial = {"image": self.image.initial, "audio": self.audio.initial}
 

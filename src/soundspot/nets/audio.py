@@ -14,6 +14,19 @@ class AudioTower(Tower):
     """
 
     def __init__(
-        self, name: str, *, output_stride: int = 32, pretrained: Path | None = None, trainable: str = "all"
+        self,
+        name: str,
+        *,
+        output_stride: int = 32,
+        pretrained: Path | None = None,
+        trainable: str = "all",
+        batch_norm: str = "batch",
     ) -> None:
-        super().__init__(name, channels_in=1, output_stride=output_stride, pretrained=pretrained, trainable=trainable)
+        super().__init__(
+            name,
+            channels_in=1,
+            output_stride=output_stride,
+            pretrained=pretrained,
+            trainable=trainable,
+            batch_norm=batch_norm,
+        )

@@ -19,6 +19,7 @@ class ImageTower(Tower):
         dilated: bool = False,
         num_classes: int = 0,
         trainable: str = "all",
+        batch_norm: str = "batch",
     ) -> None:
         super().__init__(
             name,
@@ -28,4 +29,5 @@ class ImageTower(Tower):
             dilated=dilated,
             num_classes=num_classes,
             trainable=trainable,
+            batch_norm=batch_norm,
         )

@@ -10,14 +10,20 @@ import timm
 from timm.models.efficientnet import EfficientNet
 from timm.models.resnet import ResNet
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from soundspot import nets
-from soundspot.lookup import unknown
+from soundspot.lookup import find, unknown
 from soundspot.tensors import read_any, sha256
 from soundspot.types import UserError
 
 TRAINABLE = ("all", "last_block", "heads")
 """What of a tower learns: everything; its last stage and what follows; nothing (only the method's heads do)."""
+
+
+BATCH_NORMS = {"batch": False, "frozen": True}
+"""What normalises a training batch: its own statistics, which the running ones follow; or the running ones, left as
+they are (scale and shift still learn), so that no clip depends on the others of its process."""
 
 
 class Tower(nn.Module):
@@ -33,13 +39,14 @@ class Tower(nn.Module):
         dilated: bool = False,
         num_classes: int = 0,
         trainable: str = "all",
+        batch_norm: str = "batch",
     ) -> None:
         """Build the backbone `name` (of nets.TOWERS, or any of timm's).
 
         `output_stride` is input size over map size. Where it is below the backbone's own, its last stages stop
         striding; their convolutions stay dense, as the papers of this field do it, unless `dilated`.
-        `num_classes` keeps a classifier of that many classes. Raises UserError for an unknown name, or for
-        weights that do not fit.
+        `num_classes` keeps a classifier of that many classes. `batch_norm` is one of BATCH_NORMS. Raises UserError for
+        an unknown name, or for weights that do not fit.
         """
         super().__init__()
         if trainable not in TRAINABLE:
@@ -58,6 +65,8 @@ class Tower(nn.Module):
         self.is_timm = name not in nets.TOWERS
         self.initial = "random init" if pretrained is None else f"{pretrained.name} sha256:{sha256(pretrained)}"
         self._frozen = _freeze(self.net, trainable)
+        if find(BATCH_NORMS, batch_norm, "batch_norm"):
+            self._frozen += [module for module in self.net.modules() if isinstance(module, _BatchNorm)]
         self._before, self._after = _cut(self.net, trainable)
 
     def train(self, mode: bool = True) -> Tower:

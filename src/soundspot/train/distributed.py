@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
 PATIENCE = timedelta(hours=12)
 """How long ranks wait for rank 0, which may be scoring a whole benchmark."""
@@ -69,6 +70,20 @@ class Ranks:
         return things
 
 
+def restarts() -> int:
+    """How often `torchrun`'s agent has started these processes anew; 0 in a first attempt, and without it."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+
+
+def _join(place: torch.device) -> None:
+    # the agent's store outlives an attempt, and with it the addresses of processes that are no more: hence the prefix
+    found, rank, count = next(rendezvous("env://"))
+    store = dist.PrefixStore(f"attempt_{restarts()}", found)
+    # what is on the host, such as the numbers of augmentation, is told on the host: no GPU has to be waited for
+    backend = "cpu:gloo,cuda:nccl" if place.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=count)
+
+
 @contextmanager
 def ranks(device: str) -> Iterator[Ranks]:
     """Join the processes that `torchrun` started (or stay alone), and leave them at the end."""
@@ -82,7 +97,7 @@ def ranks(device: str) -> Iterator[Ranks]:
         torch.cuda.set_device(place)
     joined_here = not dist.is_initialized()
     if joined_here:
-        dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
+        _join(place)
     try:
         control = dist.new_group(backend="gloo", timeout=PATIENCE)
         yield Ranks(dist.get_rank(), dist.get_world_size(), place, control)

@@ -27,6 +27,7 @@ from soundspot.train.logs import METRICS, Bar, Clock, Metrics
 from soundspot.train.progress import Progress, TrainResult
 from soundspot.train.recipe import Recipe, changed_fields, recipe_json
 from soundspot.train.report import account, run_facts, write_json, write_missing
+from soundspot.train.restart import goes_on, note
 from soundspot.train.start import Start, start_method, with_classes
 from soundspot.train.steps import Stepper, learning_rate
 from soundspot.train.validate import Curve, Validation, curve_summary, looking
@@ -61,8 +62,9 @@ def train(
 
     `init`: weights to start from (a picture tower's, or a whole method's), `init_audio` a sound tower's; files, or
     `encoder:NAME`, or `timm:ARCHITECTURE.TAG`. `resume`: go on from the newest checkpoint
-    in `out`, to the bit. `curve`: a benchmark to score after each epoch, as a diagnostic. `kept`: under cache=features,
-    those of an earlier run with the same clips and frozen parts. `test_ids`: further lists to check for leaks.
+    in `out`, to the bit; processes that `torchrun`'s agent started anew do so by themselves. `curve`: a benchmark to
+    score after each epoch, as a diagnostic. `kept`: under cache=features, those of an earlier run with the same clips
+    and frozen parts. `test_ids`: further lists to check for leaks.
     `limit_clips`: only so many training clips. `max_steps`: stop there, to be resumed.
     Raises UserError on leaks, on data or files that do not fit, and when the loss is no longer a number.
     """
@@ -78,10 +80,9 @@ def train(
         start = start_method(with_classes(recipe, [clip for clip, _ in clips.training]), init, init_audio)
         run = Run(recipe, clips, out, start, here, curve)
         run.kept = kept
-        if resume:
+        if goes_on(out, resume=resume, first=here.first):
             run.resume()
-        elif here.first and (out / checkpoint.CURRENT).exists():
-            raise UserError(f"expected an empty folder, got {out} with a run in it; resume it, or choose another out")
+        run.notes += note(run.now.step)
         return run.go(max_steps, shown=progress and here.first)
 
 

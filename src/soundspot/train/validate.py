@@ -14,6 +14,7 @@ from soundspot.data.decoding import AREAS, Pair
 from soundspot.data.loader import LoadedClip, Stack, split_missing, to_batch
 from soundspot.data.shards import Packed
 from soundspot.data.training import Plan, load_held_out
+from soundspot.data.workers import begin_worker
 from soundspot.media.errors import MediaError
 from soundspot.predict import predict
 from soundspot.train.checkpoint import random_state, restore_random_state
@@ -136,6 +137,7 @@ class Validation:
             batch_sampler=chunks,
             num_workers=self.num_workers,
             collate_fn=split_missing,
+            worker_init_fn=begin_worker,
             generator=torch.Generator(),
         )
 
