@@ -281,7 +281,7 @@ class Bench:
         minutes = 20 * seconds / 60
         self.notes.append(
             f"one epoch of {steps * 512} made clips, SLAVC, batch 512: {seconds:.1f} s ({steps * 512 / seconds:.0f}"
-            f" samples/s); before it {first:.0f} s for the set and the first step; 20 epochs projected: {minutes:.1f} min"
+            f" samples/s); {first:.0f} s before it for set and first step; 20 epochs projected: {minutes:.1f} min"
         )
         self.write()
 
