@@ -31,6 +31,8 @@ BASE = Recipe(
     momentum=0.9,
     weight_decay=1e-4,
     num_workers=8,
+    autocast="measured",
+    compile="auto",
 )
 
 PASTE_OPTIONS: dict[str, int | float | str | bool] = {

@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from soundspot.train.logs import METRICS, Bar, Clock, Metrics
 from soundspot.train.progress import Progress, TrainResult
 from soundspot.train.recipe import Recipe, changed_fields, recipe_json
 from soundspot.train.report import account, run_facts, write_json, write_missing
+from soundspot.train.speed import Speed, quickest_kernels
 from soundspot.train.start import Start, start_method, with_classes
 from soundspot.train.steps import Stepper, learning_rate
 from soundspot.train.validate import Curve, Validation, curve_summary, looking
@@ -66,7 +67,7 @@ def train(
     place = root or (Path(recipe.data.root) if recipe.data.root else None)
     if place is None:
         raise UserError(f"recipe {recipe.name}: expected the data's folder, got none; give root, or set data.root")
-    with ranks(device) as here:
+    with ranks(device) as here, quickest_kernels(torch.device(device)):
         clips = find_clips(recipe, place, test_ids)
         if limit_clips is not None:
             clips = replace(clips, training=clips.training[:limit_clips], limit=limit_clips)
@@ -117,6 +118,7 @@ class Run:
         self.now = Progress(missing={entry.clip_id: entry.reason for entry in clips.missing})
         self.metrics_bytes = 0
         self.randoms: dict[str, torch.Tensor] | None = None
+        self.speed: Speed | None = None
         self.notes: list[str] = []
 
     def go(self, max_steps: int | None, shown: bool) -> TrainResult:
@@ -125,6 +127,7 @@ class Run:
             self.out.mkdir(parents=True, exist_ok=True)
             write_json(self.out / "recipe.json", recipe_json(self.recipe))
         self.ranks.wait()
+        self.stepper.settle(self.speed)
         self.metrics = Metrics(self.out, self.metrics_bytes) if self.ranks.first else None
         self.method.train()
         training = self._training_set()
@@ -213,7 +216,7 @@ class Run:
 
     def _log(self, terms: Mapping[str, torch.Tensor], norm: torch.Tensor | None, rate: float) -> None:
         names = sorted(terms)
-        means = self.ranks.mean([float(terms[name]) for name in names])
+        means = self.ranks.mean(torch.stack([terms[name] for name in names]).double().tolist())  # one wait, not many
         values = {"loss": sum(means), **{f"loss_{name}": mean for name, mean in zip(names, means, strict=True)}}
         if not math.isfinite(values["loss"]):
             raise UserError(
@@ -301,6 +304,7 @@ class Run:
                 "init": self.start.init,
                 "now": vars(self.now),
                 "optimizer": optimizer.facts,
+                "speed": asdict(self.stepper.speed),
                 "scaler": self.stepper.scaler.state_dict(),
                 "metrics_bytes": self.metrics.position() if self.metrics else 0,
             }
@@ -323,6 +327,7 @@ class Run:
         optimizer = checkpoint.State(checkpoint.under_prefix("optimizer", tensors), facts["optimizer"])
         checkpoint.restore_optimizer(self.stepper.optimizer, optimizer)
         self.stepper.scaler.load_state_dict(facts["scaler"])
+        self.speed = Speed(**facts["speed"])
         self.now = Progress(**facts["now"])
         if not self.ranks.first:
             self.now.trimmed = 0  # the first rank carries the sum on
@@ -362,7 +367,8 @@ class Run:
             "clips_trimmed": self.now.trimmed,
             "empty_steps": self.now.empty_steps,
             "last_losses": self.now.last_terms,
-            "notes": self.notes,
+            "speed": asdict(self.stepper.speed),
+            "notes": self.notes + self.stepper.notes,
         }
         if self.ranks.first:
             if finished:
