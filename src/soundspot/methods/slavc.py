@@ -224,7 +224,7 @@ class SLAVC(TwoTowers):
                 for name, online in self.online.named_parameters()
                 if online.requires_grad and name.startswith(modality)
             }
-            teachers = [slow[name] for name in moving]
+            teachers: list[Tensor] = [slow[name] for name in moving]
             torch._foreach_mul_(teachers, momentum)
             torch._foreach_add_(teachers, list(moving.values()), alpha=1 - momentum)
 

@@ -79,4 +79,6 @@ def paste() -> Recipe:
         weight_decay=0.0,
         num_workers=2,
         cache="features",
+        autocast="off",
+        compile="off",
     )
