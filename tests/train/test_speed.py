@@ -147,7 +147,7 @@ def test_where_compiling_fails_at_the_first_step_auto_goes_on_without_a_trace(
     assert made.summary["speed"] == {"autocast": "off", "compile": False, "channels_last": True}
     assert [note.startswith("not compiled: ") for note in made.summary["notes"]] == [True]
     assert capsys.readouterr().err.count("the compiler is broken") == 1
-    assert losses(made) == pytest.approx(losses(plain), rel=1e-4)
+    assert losses(made) == pytest.approx(losses(plain), rel=1e-3)  # in another layout
     counts = [name for name in tensors(plain) if name.endswith("num_batches_tracked")]
     assert counts
     assert all(torch.equal(tensors(plain)[name], tensors(made)[name]) for name in counts)
