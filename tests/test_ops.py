@@ -47,6 +47,35 @@ def test_chunks_change_neither_values_nor_gradients(pool):
     torch.testing.assert_close(results[0], results[1])
 
 
+def kept_elements(compute) -> int:
+    """How many numbers a forward pass keeps for the backward pass, each tensor's memory counted once."""
+    sizes: dict[int, int] = {}
+    alive = []  # what is let go in between must not lend its address to another
+
+    def pack(tensor: Tensor) -> Tensor:
+        alive.append(tensor)
+        storage = tensor.untyped_storage()
+        sizes[storage.data_ptr()] = storage.nbytes() // 4
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        compute()
+    return sum(sizes.values())
+
+
+def test_in_chunks_no_similarity_is_kept_for_the_backward_pass():
+    cells, sounds = torch.randn(24, 4, 7, 7, requires_grad=True), torch.randn(24, 4, requires_grad=True)
+    everything = 24 * 24 * 49
+
+    def soft(scores: Tensor) -> Tensor:
+        return ops.soft_pool(scores, torch.sigmoid(scores))
+
+    whole = kept_elements(lambda: ops.pooled_similarity(cells, sounds, soft))
+    lean = kept_elements(lambda: ops.pooled_similarity(cells, sounds, soft, copies=4, chunk_elements=everything))
+    assert whole >= 2 * everything
+    assert lean < 0.3 * everything, "copies are counted: a fourth of the pictures at a time"
+
+
 def test_max_pool_gives_its_gradient_to_one_place():
     maps = torch.zeros(1, 1, 2, 2, requires_grad=True)
     ops.max_pool(maps).sum().backward()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 CHUNK_ELEMENTS = 2**26
-"""Largest similarity tensor held at once (256 MiB of float32)."""
+"""How much of all similarities is held at once, with what is made of them on the way (256 MiB of float32)."""
 
 
 def unit(x: Tensor) -> Tensor:
@@ -60,22 +60,51 @@ def own_similarity(cells: Tensor, sounds: Tensor) -> Tensor:
         return torch.einsum("bchw,bc->bhw", cells.float(), sounds.float())
 
 
+def by_pictures(
+    function: Callable[..., Tensor],
+    pictures: Sequence[Tensor],
+    others: Sequence[Tensor],
+    elements_a_picture: int,
+    *,
+    chunk_elements: int = CHUNK_ELEMENTS,
+) -> Tensor:
+    """`function(*pictures, *others)` -> (B, ...), where each of `pictures` is (B, ...), a few pictures at a time.
+
+    For functions whose rows do not see each other, and which make and keep `elements_a_picture` numbers for each on
+    their way. A batch that needs more than one chunk is recomputed in the backward pass instead of kept.
+    """
+    size = max(1, chunk_elements // elements_a_picture)
+    if size >= len(pictures[0]):
+        return function(*pictures, *others)
+    chunks = zip(*(each.split(size) for each in pictures), strict=True)
+    return torch.cat([_recomputed(function, *some, *others) for some in chunks])
+
+
+def _recomputed(function: Callable[..., Tensor], *given: Tensor) -> Tensor:
+    # these functions draw no random numbers: to keep the generators' state would make a GPU wait
+    made: Tensor = checkpoint(function, *given, use_reentrant=False, preserve_rng_state=False)
+    return made
+
+
 def pooled_similarity(
-    cells: Tensor, sounds: Tensor, pool: Callable[[Tensor], Tensor], *, chunk_elements: int = CHUNK_ELEMENTS
+    cells: Tensor,
+    sounds: Tensor,
+    pool: Callable[[Tensor], Tensor],
+    *,
+    copies: int = 1,
+    chunk_elements: int = CHUNK_ELEMENTS,
 ) -> Tensor:
     """(B, C, h, w), (M, C) -> (B, M): `pool` of the (b, M, h, w) similarities, a few pictures at a time.
 
-    A batch that needs more than one chunk is recomputed in the backward pass instead of kept.
+    `copies`: how many tensors of the similarities' size there are at once, with those that `pool` makes. A batch that
+    needs more than one chunk is recomputed in the backward pass instead of kept.
     """
-    per_picture = len(sounds) * cells.shape[-2] * cells.shape[-1]
-    size = max(1, chunk_elements // per_picture)
-    if size >= len(cells):
-        return pool(similarity(cells, sounds))
 
-    def part(some: Tensor, all_sounds: Tensor) -> Tensor:
+    def pooled(some: Tensor, all_sounds: Tensor) -> Tensor:
         return pool(similarity(some, all_sounds))
 
-    return torch.cat([checkpoint(part, some, sounds, use_reentrant=False) for some in cells.split(size)])
+    elements = copies * len(sounds) * cells.shape[-2] * cells.shape[-1]
+    return by_pictures(pooled, [cells], [sounds], elements, chunk_elements=chunk_elements)
 
 
 def soft_pool(scores: Tensor, weights: Tensor) -> Tensor:

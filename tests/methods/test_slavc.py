@@ -220,3 +220,36 @@ def test_published_layout_has_the_published_number_of_weights():
 def test_wrong_options_say_what_is_known(tiny_towers, options, message):
     with pytest.raises(UserError, match=message):
         SLAVC(**tiny_towers, **options)
+
+
+@pytest.mark.parametrize("pool", [slavc._log_sum, slavc._max])
+def test_joint_probabilities_a_few_pictures_at_a_time_are_the_same_and_keep_little(pool):
+    def spaces(seed):
+        made = torch.Generator().manual_seed(seed)
+        return {
+            name: slavc.Space(
+                torch.randn(8, 5, 4, 4, generator=made).requires_grad_(),
+                torch.randn(90, 5, generator=made).requires_grad_(),
+            )
+            for name in ("avc", "loc")
+        }
+
+    one_tensor = 8 * 90 * 16
+    results, kept = [], []
+    for chunk in (2**20, slavc.JOINT_COPIES * one_tensor // 4):
+        image, audio = spaces(1), spaces(2)
+        sizes = {}
+
+        def pack(tensor, sizes=sizes):
+            sizes[tensor.untyped_storage().data_ptr()] = tensor
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            found = slavc.joint_log_probability(image, audio, 0.1, pool, chunk_elements=chunk)
+        kept.append(sum(tensor.untyped_storage().nbytes() // 4 for tensor in sizes.values()))
+        found.diagonal().sum().backward()
+        gradients = [image[name].cells.grad for name in image] + [audio[name].sounds.grad for name in audio]
+        results.append([found, *gradients])
+    torch.testing.assert_close(results[0], results[1], rtol=1e-5, atol=1e-5)
+    assert kept[0] > 2 * one_tensor
+    assert kept[1] < one_tensor / 4

@@ -30,6 +30,8 @@ SMALL = [
     "method.seconds=0.5",
     "method.image_backbone=resnet10t",
     "method.audio_backbone=resnet10t",
+    "compile=off",
+    "autocast=off",
 ]
 FILMS = {"avobject", "hear_the_flow"}
 """Papers whose methods need films: their own tests train them."""

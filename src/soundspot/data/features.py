@@ -66,7 +66,7 @@ class KeptFeatures:
         parts: dict[str, list[Tensor]] = {}
         was_training = method.training
         method.eval()
-        for indices, (stacks, missing) in zip(_chunks(len(self.pairs)), unmoved(training, num_workers), strict=True):
+        for indices, (stacks, missing) in zip(chunks(len(self.pairs)), unmoved(training, num_workers), strict=True):
             numbers = {self.pairs[index][0].id: index for index in indices}
             self.missing.update({numbers[entry.clip_id]: entry for entry in missing})
             for stacked in stacks:
@@ -112,7 +112,7 @@ class KeptFeatures:
 
     def in_order(self) -> Iterator[KeptStack]:
         """All that could be read, in the order of the set, BATCH_SIZE at a time."""
-        for indices in _chunks(len(self.pairs)):
+        for indices in chunks(len(self.pairs)):
             yield from self._stack(indices)
 
     def _stack(self, indices: Sequence[int]) -> list[KeptStack]:
@@ -170,5 +170,6 @@ def unmoved(training: TrainingSet, num_workers: int) -> Iterable[tuple[list[Stac
     )
 
 
-def _chunks(count: int) -> list[range]:
+def chunks(count: int) -> list[range]:
+    """The indices of all clips, BATCH_SIZE at a time."""
     return [range(start, min(start + BATCH_SIZE, count)) for start in range(0, count, BATCH_SIZE)]

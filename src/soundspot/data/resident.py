@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from soundspot.data import views
 from soundspot.data.decoding import Cut, Decoded, Draws, augmentation_rows, draw, draw_rows
+from soundspot.data.features import UNMOVED, chunks
 from soundspot.data.loader import Stack
 from soundspot.data.training import Key, Order, Plan, TrainingSet, lost_neighbour
 from soundspot.data.workers import begin_worker
@@ -104,11 +105,10 @@ class Resident:
         for keys in Order(plan, first_epoch, first_step, epochs):
             yield self.fetch(keys)
 
-    def in_order(self, size: int) -> Iterator[Stack]:
-        """All clips as they are, in the order of the set, `size` at a time: the middle crop, not mirrored."""
-        count = len(self.training.pairs)
-        for start in range(0, count, size):
-            stacks, _ = self.fetch([(0, index) for index in range(start, min(start + size, count))], Draws.unmoved())
+    def in_order(self) -> Iterator[Stack]:
+        """All clips as they are, in the order of the set: the middle crop, not mirrored."""
+        for indices in chunks(len(self.training.pairs)):
+            stacks, _ = self.fetch([(0, index) for index in indices], UNMOVED)
             yield from stacks
 
     def fetch(self, keys: Sequence[Key], draws: Draws | None = None) -> tuple[list[Stack], list[Missing]]:

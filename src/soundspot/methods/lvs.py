@@ -21,6 +21,11 @@ QUIRK_FACTOR = -99.0
 """The published code multiplies the easy negatives by (1 - 100 I) to hide the diagonal."""
 
 
+MASK_COPIES = 4
+"""Tensors of the similarities' size that the soft mask's mean takes: they, their distances from the threshold, the
+mask, and both multiplied."""
+
+
 @dataclass(frozen=True)
 class TriMap:
     """Where a place counts as sounding, as background, or as neither."""
@@ -57,7 +62,11 @@ def lvs_logits(
     """
     own = ops.own_similarity(cells, sounds[first : first + len(cells)])
     sounding = ops.soft_pool(own, masks.positive(own))
-    easy = ops.pooled_similarity(cells, sounds, lambda scores: ops.soft_pool(scores, masks.positive(scores)))
+
+    def over_places(scores: Tensor) -> Tensor:
+        return ops.soft_pool(scores, masks.positive(scores))
+
+    easy = ops.pooled_similarity(cells, sounds, over_places, copies=MASK_COPIES)
     mine = F.one_hot(first + torch.arange(len(cells), device=cells.device), len(sounds)).bool()
     easy = torch.where(mine, easy * QUIRK_FACTOR, easy) if diagonal_quirk else easy.masked_fill(mine, -torch.inf)
     columns = [sounding[:, None], easy]

@@ -58,15 +58,39 @@ class Branch(nn.Module):
         }
 
 
-def joint_log_probability(image: Spaces, audio: Spaces, temperature: float, pool: Callable[[Tensor], Tensor]) -> Tensor:
+JOINT_COPIES = 6
+"""Tensors of the similarities' size that the joint probability takes: two similarities, each one's logarithm of the
+softmax, their sum, and what is pooled of it."""
+
+
+def joint_log_probability(
+    image: Spaces,
+    audio: Spaces,
+    temperature: float,
+    pool: Callable[[Tensor], Tensor],
+    *,
+    chunk_elements: int = ops.CHUNK_ELEMENTS,
+) -> Tensor:
     """Pictures of one branch, sounds of another -> (B, M): `pool` over places of log(P_avc * P_loc), paper eq. 3 and 4.
 
-    P_avc is a softmax over sounds at each place, P_loc one over the places of a picture. In logarithms, where the
-    published code's products of softmaxes would underflow.
+    P_avc is a softmax over sounds at each place, P_loc one over the places of a picture: each picture has its own. In
+    logarithms, where the published code's products of softmaxes would underflow.
     """
-    avc = ops.similarity(image["avc"].cells, audio["avc"].sounds) / temperature
-    loc = ops.similarity(image["loc"].cells, audio["loc"].sounds).flatten(-2) / temperature
-    return pool(avc.flatten(-2).log_softmax(dim=1) + loc.log_softmax(dim=-1))
+
+    def joint(avc_cells: Tensor, loc_cells: Tensor, avc_sounds: Tensor, loc_sounds: Tensor) -> Tensor:
+        avc = ops.similarity(avc_cells, avc_sounds).flatten(-2) / temperature
+        loc = ops.similarity(loc_cells, loc_sounds).flatten(-2) / temperature
+        return pool(avc.log_softmax(dim=1) + loc.log_softmax(dim=-1))
+
+    cells, sounds = ([spaces[name] for name in ("avc", "loc")] for spaces in (image, audio))
+    elements = JOINT_COPIES * len(sounds[0].sounds) * cells[0].cells.shape[-2:].numel()
+    return ops.by_pictures(
+        joint,
+        [each.cells for each in cells],
+        [each.sounds for each in sounds],
+        elements,
+        chunk_elements=chunk_elements,
+    )
 
 
 def _log_sum(x: Tensor) -> Tensor:
@@ -192,12 +216,17 @@ class SLAVC(TwoTowers):
     @torch.no_grad()
     def after_step(self) -> None:
         """Move the teachers: parameters only; their batch norms take statistics from their own forward passes."""
-        online = dict(self.online.named_parameters())
-        for name, slow in self.teacher.named_parameters():
-            if not online[name].requires_grad:
-                continue  # the same in both; rounding would let it drift
-            momentum = self.momenta["image" if name.startswith("image") else "audio"]
-            slow.mul_(momentum).add_(online[name], alpha=1 - momentum)
+        slow = dict(self.teacher.named_parameters())
+        for modality, momentum in self.momenta.items():
+            # what does not learn is the same in both; rounding would let it drift
+            moving = {
+                name: online.detach()
+                for name, online in self.online.named_parameters()
+                if online.requires_grad and name.startswith(modality)
+            }
+            teachers: list[Tensor] = [slow[name] for name in moving]
+            torch._foreach_mul_(teachers, momentum)
+            torch._foreach_add_(teachers, list(moving.values()), alpha=1 - momentum)
 
 
 def _gathered(spaces: Spaces) -> Spaces:

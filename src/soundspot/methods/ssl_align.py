@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from soundspot import ops
 from soundspot.lookup import find
 from soundspot.methods.base import Embed, Space, positive
-from soundspot.methods.lvs import TriMap
+from soundspot.methods.lvs import MASK_COPIES, TriMap
 from soundspot.methods.towers import TwoTowers, directions
 from soundspot.methods.views import paired_views
 from soundspot.types import Batch, UserError
@@ -174,7 +174,9 @@ class SSLAlign(TwoTowers):
         places = torch.cat([self.image_head(maps) for maps in images])
         sounds = torch.cat([self.audio_head(ops.max_pool(maps)) for maps in audios])
         cells, heard = self._rows(ops.unit(places), views[0]), _gathered(ops.unit(sounds), views[1])
-        found = {"localize": by_pair(ops.pooled_similarity(cells, heard, self.over_places), views)}
+        copies = MASK_COPIES if self.variant.soft_mask else 1
+        pairs = ops.pooled_similarity(cells, heard, self.over_places, copies=copies)
+        found = {"localize": by_pair(pairs, views)}
         if self.projects:
             image, audio = self.project(places, sounds)
             found["align"] = by_pair(ops.products(self._rows(image, views[0]), _gathered(audio, views[1])), views)

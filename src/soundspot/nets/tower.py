@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import timm
+import torch
 from timm.models.efficientnet import EfficientNet
 from timm.models.resnet import ResNet
 from torch import Tensor, nn
@@ -14,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from soundspot import nets
 from soundspot.lookup import find, unknown
+from soundspot.nets.inductor import CompiledStages
 from soundspot.tensors import read_any, sha256
 from soundspot.types import UserError
 
@@ -68,6 +71,8 @@ class Tower(nn.Module):
         if find(BATCH_NORMS, batch_norm, "batch_norm"):
             self._frozen += [module for module in self.net.modules() if isinstance(module, _BatchNorm)]
         self._before, self._after = _cut(self.net, trainable)
+        self._compiled: CompiledStages | None = None
+        self._channels_last = False
 
     def train(self, mode: bool = True) -> Tower:
         """As usual, except that frozen parts stay in evaluation mode: their statistics must not drift."""
@@ -87,10 +92,41 @@ class Tower(nn.Module):
 
     def frozen(self, x: Tensor) -> Tensor:
         """What the stages that never learn make of (B, channels_in, H, W); where there are none, that itself."""
-        return _through(self._before, x)
+        return self._run("frozen", x) if self.keeps else x
 
     def rest(self, y: Tensor) -> Tensor:
         """The output of `frozen` -> (B, channels, h, w)."""
+        return self._run("rest", y)
+
+    def lay_channels_last(self) -> None:
+        """Keep weights, and take pictures, with the channels of a place side by side: the same values."""
+        self._channels_last = True
+        self.net.to(memory_format=torch.channels_last)
+
+    def compile_stages(self, batch_size: int, failed: Callable[[str], None]) -> None:
+        """From now on, while it trains, `frozen` and `rest` run as CompiledStages; state and copies stay as they are.
+
+        Not compiled is what looks, in evaluation mode: it would need graphs of its own. `failed` hears why something
+        cannot be compiled.
+        """
+        stages = {"rest": self._rest, **({"frozen": self._frozen_stages} if self.keeps else {})}
+        self._compiled = CompiledStages(self.net, stages, batch_size, failed)
+
+    def run_eagerly(self) -> None:
+        """Take compile_stages back."""
+        self._compiled = None
+
+    def _run(self, stage: str, x: Tensor) -> Tensor:
+        if self._channels_last and x.ndim == 4:
+            x = x.contiguous(memory_format=torch.channels_last)
+        if self._compiled is not None and self.training:
+            return self._compiled(stage, x)
+        return self._rest(x) if stage == "rest" else self._frozen_stages(x)
+
+    def _frozen_stages(self, x: Tensor) -> Tensor:
+        return _through(self._before, x)
+
+    def _rest(self, y: Tensor) -> Tensor:
         if self.keeps:
             return _through(self._after, y)
         return _as_map(self.net, self.net.forward_features(y), y) if self.is_timm else self.net(y)

@@ -26,6 +26,8 @@ BASE = Recipe(
     batch_size=16,
     learning_rate=1e-4,
     num_workers=8,
+    autocast="measured",
+    compile="auto",
 )
 
 PASTE_OPTIONS: dict[str, int | float | str | bool] = {

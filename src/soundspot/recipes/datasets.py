@@ -48,7 +48,10 @@ PASTE_EPOCHS = 10
 
 
 def on_paste(base: Recipe, **options: Option) -> Recipe:
-    """A paper's recipe on `soundspot samples paste`: towers that packages give, and a run short enough for a CPU."""
+    """A paper's recipe on `soundspot samples paste`: towers that packages give, and a run short enough for a CPU.
+
+    Neither compiled nor measured: compiling would take longer than it saves, and such a run repeats to the bit.
+    """
     return replace(
         base,
         name=f"{base.method}_paste",
@@ -59,4 +62,6 @@ def on_paste(base: Recipe, **options: Option) -> Recipe:
         learning_rate=PASTE_RATE,
         num_workers=2,
         cache="features",
+        autocast="off",
+        compile="off",
     )

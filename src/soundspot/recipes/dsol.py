@@ -52,6 +52,8 @@ BASE = Recipe(
     learning_rate=1e-4,
     weight_decay=1e-4,
     num_workers=8,
+    autocast="measured",
+    compile="auto",
 )
 
 
@@ -107,4 +109,6 @@ def on_instruments(base: Recipe, part: str, **options: Option) -> Recipe:
         num_workers=2,
         weight_decay=0.0,
         cache="features",
+        autocast="off",
+        compile="off",
     )

@@ -26,6 +26,8 @@ BASE = Recipe(
     learning_rate=1e-4,
     weight_decay=1e-4,
     num_workers=8,
+    autocast="measured",
+    compile="auto",
 )
 
 

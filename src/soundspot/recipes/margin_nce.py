@@ -27,6 +27,8 @@ BASE = Recipe(
     batch_size=128,
     learning_rate=1e-4,
     num_workers=8,
+    autocast="measured",
+    compile="auto",
 )
 
 

@@ -31,6 +31,8 @@ BASE = Recipe(
     train_frame="random",
     train_sound="aligned",
     train_scale=1.0,
+    autocast="measured",
+    compile="auto",
 )
 
 

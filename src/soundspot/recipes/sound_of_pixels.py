@@ -31,6 +31,8 @@ BASE = Recipe(
     momentum=0.9,
     weight_decay=1e-4,
     num_workers=8,
+    autocast="measured",
+    compile="auto",
 )
 
 PASTE_OPTIONS: dict[str, int | float | str | bool] = {
@@ -77,4 +79,6 @@ def paste() -> Recipe:
         weight_decay=0.0,
         num_workers=2,
         cache="features",
+        autocast="off",
+        compile="off",
     )

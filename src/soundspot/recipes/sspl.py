@@ -33,6 +33,8 @@ BASE = Recipe(
     learning_rate=2e-5,
     weight_decay=1e-4,
     num_workers=8,
+    autocast="measured",
+    compile="auto",
 )
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,20 @@ import torch
 
 from soundspot import weights
 from soundspot.data.decoding import AREAS
-from soundspot.data.features import BATCH_SIZE, KeptFeatures, KeptStack, unmoved
+from soundspot.data.features import KeptFeatures, KeptStack
 from soundspot.data.loader import Stack
-from soundspot.data.resident import Resident, fitting
-from soundspot.data.training import Plan, TrainingSet, training_batches
+from soundspot.data.training import Plan, TrainingSet
 from soundspot.methods.base import Method
 from soundspot.train import checkpoint
 from soundspot.train.clips import TrainingClips, find_clips, find_neighbours
 from soundspot.train.distributed import Ranks, ranks
+from soundspot.train.feed import Fetched, feed_of
 from soundspot.train.logs import METRICS, Bar, Clock, Metrics
 from soundspot.train.progress import Progress, TrainResult
 from soundspot.train.recipe import Recipe, changed_fields, recipe_json
 from soundspot.train.report import account, run_facts, write_json, write_missing
 from soundspot.train.restart import goes_on, note
+from soundspot.train.speed import Speed, quickest_kernels
 from soundspot.train.start import Start, start_method, with_classes
 from soundspot.train.steps import Stepper, learning_rate
 from soundspot.train.validate import Curve, Validation, curve_summary, looking
@@ -36,8 +36,6 @@ from soundspot.types import Batch, Missing, UserError
 WEIGHTS = "weights.safetensors"
 LAST = "last.safetensors"
 BEST = "best_on_validation.safetensors"
-Fetched = tuple[Sequence["Stack | KeptStack"], list[Missing]]
-"""What a batch's clips gave, and which of them could not be read."""
 SUPPLIED = frozenset({*AREAS, "labels", "draws", "neighbour", "flow", "frames", "waveform"})
 """What a method may need beyond picture and sound."""
 
@@ -71,7 +69,7 @@ def train(
     place = root or (Path(recipe.data.root) if recipe.data.root else None)
     if place is None:
         raise UserError(f"recipe {recipe.name}: expected the data's folder, got none; give root, or set data.root")
-    with ranks(device) as here:
+    with ranks(device) as here, quickest_kernels(torch.device(device)):
         clips = find_clips(recipe, place, test_ids)
         if limit_clips is not None:
             clips = replace(clips, training=clips.training[:limit_clips], limit=limit_clips)
@@ -94,7 +92,6 @@ class Run:
     ) -> None:
         self.recipe, self.clips, self.out, self.ranks, self.curve = recipe, clips, out, here, curve
         self.kept: KeptFeatures | None = None
-        self.resident: Resident | None = None
         if recipe.batch_size % here.count:
             raise UserError(f"expected a batch_size that {here.count} processes can share, got {recipe.batch_size}")
         self.start = start
@@ -122,6 +119,7 @@ class Run:
         self.now = Progress(missing={entry.clip_id: entry.reason for entry in clips.missing})
         self.metrics_bytes = 0
         self.randoms: dict[str, torch.Tensor] | None = None
+        self.speed: Speed | None = None
         self.notes: list[str] = []
 
     def go(self, max_steps: int | None, shown: bool) -> TrainResult:
@@ -130,21 +128,23 @@ class Run:
             self.out.mkdir(parents=True, exist_ok=True)
             write_json(self.out / "recipe.json", recipe_json(self.recipe))
         self.ranks.wait()
+        self.stepper.settle(self.speed)
         self.metrics = Metrics(self.out, self.metrics_bytes) if self.ranks.first else None
         self.method.train()
         training = self._training_set()
-        batches = iter(self._batches(training))
+        self.feed = feed_of(self.recipe, training, self.method, self.ranks, self.kept, self.stepper.note)
+        batches = iter(self.feed.batches(self.plan, self.recipe.epochs, self.now.epoch, self.now.step_in_epoch))
         checkpoint.seed_everything(self.recipe.seed + 7919 * (self.ranks.rank + 1))  # ranks must not share dropout
         if self.randoms is not None:
             checkpoint.restore_random_state(self.randoms)
         total = self.recipe.epochs * self.plan.steps_per_epoch
         self.clock = Clock()
-        self._begin_epoch(training)
+        self._begin_epoch()
         with Bar(self.recipe.name, total, self.now.step, shown) as self.bar:
             while self.now.epoch < self.recipe.epochs and (max_steps is None or self.now.step < max_steps):
                 self._one_step(batches)
                 if not self.now.step_in_epoch:
-                    self._begin_epoch(training)
+                    self._begin_epoch()
         if self.now.step_in_epoch:
             self._save()
         if self.metrics is not None:
@@ -161,8 +161,6 @@ class Run:
             packed=self.clips.packed,
         )
         training.settle_sample_rate()
-        if self.recipe.cache == "memory":
-            self.resident = self._in_memory(training)
         self.validation = Validation(
             self.clips.validation,
             self.recipe.batch_size,
@@ -172,40 +170,6 @@ class Run:
             self.clips.packed,
         )
         return training
-
-    def _in_memory(self, training: TrainingSet) -> Resident | None:
-        """The set on the device, or in this machine's memory; None, and said so, where neither holds it."""
-        fit = fitting(training, self.ranks.device, self.ranks.on_this_machine)
-        if fit.note is not None:
-            self._tell(fit.note)
-        if fit.place is None:
-            return None
-        return Resident(training, fit.place, self.recipe.num_workers, fit.num_bytes)
-
-    def _tell(self, note: str) -> None:
-        """Say it now, and in the summary."""
-        self.notes.append(note)
-        if self.ranks.first:
-            print(note, file=sys.stderr)
-
-    def _batches(self, training: TrainingSet) -> Iterable[Fetched]:
-        if self.recipe.cache == "features":
-            if self.kept is None:
-                self.kept = KeptFeatures(training, self.method, self.ranks.device, self.recipe.num_workers)
-            else:
-                self.kept.check(training, self.method, self.ranks.device)
-            return self.kept.batches(self.plan, self.recipe.epochs, self.now.epoch, self.now.step_in_epoch)
-        if self.resident is not None:
-            return self.resident.batches(self.plan, self.recipe.epochs, self.now.epoch, self.now.step_in_epoch)
-        return training_batches(
-            training,
-            self.plan,
-            epochs=self.recipe.epochs,
-            first_epoch=self.now.epoch,
-            first_step=self.now.step_in_epoch,
-            num_workers=self.recipe.num_workers,
-            pin_memory=self.ranks.device.type == "cuda",
-        )
 
     def _one_step(self, batches: Iterator[Fetched]) -> None:
         num_batches = self.plan.num_batches(self.now.step_in_epoch)
@@ -237,7 +201,7 @@ class Run:
 
     def _log(self, terms: Mapping[str, torch.Tensor], norm: torch.Tensor | None, rate: float) -> None:
         names = sorted(terms)
-        means = self.ranks.mean([float(terms[name]) for name in names])
+        means = self.ranks.mean(torch.stack([terms[name] for name in names]).double().tolist())  # one wait, not many
         values = {"loss": sum(means), **{f"loss_{name}": mean for name, mean in zip(names, means, strict=True)}}
         if not math.isfinite(values["loss"]):
             raise UserError(
@@ -270,21 +234,15 @@ class Run:
         self.ranks.wait()
         self._save()
 
-    def _begin_epoch(self, training: TrainingSet) -> None:
+    def _begin_epoch(self) -> None:
         self.method.before_epoch(self.now.epoch)
         begins = self.now.step_in_epoch == 0 and self.now.epoch < self.recipe.epochs
         if begins and self.method.surveys(self.now.epoch):
             with looking(self.method):
-                self.method.survey(self._all_clips(training))
+                self.method.survey(self._all_clips())
 
-    def _all_clips(self, training: TrainingSet) -> Iterator[Batch]:
-        if self.kept is not None:
-            stacks: Iterable[Stack | KeptStack] = self.kept.in_order()
-        elif self.resident is not None:
-            stacks = self.resident.in_order(BATCH_SIZE)
-        else:
-            stacks = (stacked for some, _ in unmoved(training, self.recipe.num_workers) for stacked in some)
-        for stacked in stacks:
+    def _all_clips(self) -> Iterator[Batch]:
+        for stacked in self.feed.in_order():
             yield stacked.to_batch(self.method.inputs, self.ranks.device)
 
     def _validate(self) -> None:
@@ -327,6 +285,7 @@ class Run:
                 "init": self.start.init,
                 "now": vars(self.now),
                 "optimizer": optimizer.facts,
+                "speed": asdict(self.stepper.speed),
                 "scaler": self.stepper.scaler.state_dict(),
                 "metrics_bytes": self.metrics.position() if self.metrics else 0,
             }
@@ -349,6 +308,7 @@ class Run:
         optimizer = checkpoint.State(checkpoint.under_prefix("optimizer", tensors), facts["optimizer"])
         checkpoint.restore_optimizer(self.stepper.optimizer, optimizer)
         self.stepper.scaler.load_state_dict(facts["scaler"])
+        self.speed = Speed(**facts["speed"])
         self.now = Progress(**facts["now"])
         if not self.ranks.first:
             self.now.trimmed = 0  # the first rank carries the sum on
@@ -388,7 +348,8 @@ class Run:
             "clips_trimmed": self.now.trimmed,
             "empty_steps": self.now.empty_steps,
             "last_losses": self.now.last_terms,
-            "notes": self.notes,
+            "speed": asdict(self.stepper.speed),
+            "notes": self.notes + self.stepper.notes,
         }
         if self.ranks.first:
             if finished:
@@ -403,5 +364,5 @@ class Run:
             checkpoint=self.out / checkpoint.CURRENT,
             metrics=self.out / METRICS,
             summary=summary,
-            kept=self.kept,
+            kept=self.feed if isinstance(self.feed, KeptFeatures) else None,
         )
