@@ -38,6 +38,8 @@ SETTINGS = {
     "method.sample_rate": 8000,
     "method.batch_norm": "frozen",
     "method.dim": 32,
+    "compile": "off",
+    "autocast": "off",
 }
 MORE: dict[str, dict[str, object]] = {
     "ez_vsl": {},
