@@ -1,14 +1,14 @@
 """A training step with its loader: ours against a plain eager float32 step on the papers' way of loading.
 
-    python benchmarks/train_step.py [--rounds 3] [--methods ez_vsl slavc ssl_align] [--packed DIR]
+    python benchmarks/train_step.py [--rounds 3] [--methods ez_vsl slavc ssl_align] [--from-files]
 
 Clips of real size are cut from a film (`real_media.py`). Every measurement runs in a process of its own, ours and
 theirs in turn; the medians of the steps after the first ones count. The recipes' own sizes: ResNet-18 twice from random
 weights, pictures of 224, batches of 16 (SSLalign: its three views; the peer gets noise for its neighbours' and
 augmented views, which costs it nothing to load).
 
-ours: `soundspot`'s training set, loader, Stepper with compile=auto and freed memory kept; once in float32 and once in
-the precision that is measured. plain: `papers_way.PapersClips`, eager, float32, Adam one parameter after the other.
+ours: `soundspot`'s packed training set (--from-files: not packed), loader, Stepper with compile=auto and freed memory
+kept; once in float32 and once in bfloat16, which on a CPU nobody gets who does not ask for it. plain: `papers_way.PapersClips`, eager, float32, Adam one parameter after the other.
 Compiling is timed apart. At the end the measured precisions, and an epoch on features kept of frozen encoders against
 one that passes them anew.
 """
@@ -30,7 +30,7 @@ from pathlib import Path
 from time import perf_counter
 
 METHODS = ("ez_vsl", "slavc", "ssl_align")
-WAYS = {"plain": "", "ours, float32": "off", "ours, measured": "measured"}
+WAYS = {"plain": "", "ours, float32": "off", "ours, bfloat16": "bfloat16"}
 """By name, the precision of ours."""
 WARM_UP = 2
 """Steps that do not count: the first compiles, the second finds its memory."""
@@ -69,6 +69,7 @@ def ours(given: argparse.Namespace, autocast: str) -> Timing:
     keep_freed_memory()
     import torch
 
+    from soundspot.data.shards import Packed
     from soundspot.data.training import Plan, TrainingSet, training_batches
     from soundspot.train.clips import find_clips, find_neighbours
     from soundspot.train.distributed import Ranks
@@ -92,7 +93,9 @@ def ours(given: argparse.Namespace, autocast: str) -> Timing:
     stepper = Stepper(recipe, method, method.inputs, Ranks())
     stepper.settle(None)
     neighbours = find_neighbours(recipe, found) if "neighbour" in method.needs else None
-    training = TrainingSet(found.training, method.inputs, seed=0, neighbours=neighbours)
+    shards = given.media / f"packed_{given.method}"
+    packed = Packed.at(shards) if shards.is_dir() else None
+    training = TrainingSet(found.training, method.inputs, seed=0, neighbours=neighbours, packed=packed)
     training.settle_sample_rate()
     plan = Plan(len(found.training), given.batch)
     batches = iter(training_batches(training, plan, epochs=1000, num_workers=WORKERS))
@@ -153,6 +156,17 @@ def mine_neighbours(folder: Path) -> None:
     (folder / NEAR).mkdir()
     for modality in MODALITIES:
         mine(vectors, names, folder / NEAR, modality, k=4)
+
+
+def pack_clips(given: argparse.Namespace, method: str) -> None:
+    """Shards of the media, as the method reads it."""
+    from soundspot.data.pack import pack
+    from soundspot.methods import build
+    from soundspot.train.clips import listed_clips
+    from soundspot.train.recipe import DataSpec
+
+    pairs, _, _ = listed_clips(DataSpec("flickr"), given.media)
+    pack(pairs, build(method, image_size=given.size, **_options(given)).inputs, given.media / f"packed_{method}")
 
 
 def features(given: argparse.Namespace, cache: str) -> Timing:
@@ -244,13 +258,11 @@ def main() -> None:
     parser.add_argument("--film", type=Path, help="cut the clips from this one")
     parser.add_argument("--backbone", default="resnet18")
     parser.add_argument("--compile", default="auto", choices=("off", "on", "auto"))
-    parser.add_argument("--packed", type=Path, help="shards of the same clips, for ours to read")
+    parser.add_argument("--from-files", action="store_true", help="ours reads the same files, and no shards")
     parser.add_argument("--media", type=Path, help="clips that real_media.py made; default: made now")
     parser.add_argument("--one", choices=[*WAYS, *CACHES], help="measure in this process and print JSON")
     parser.add_argument("--method", default="ez_vsl", choices=METHODS, help="of --one")
     given = parser.parse_args()
-    if given.packed is not None:
-        parser.error("shards cannot be read here yet; leave --packed out")
     if given.one:
         print(json.dumps(vars(one(given))))
         return
@@ -262,6 +274,8 @@ def main() -> None:
             frames_and_sounds(given.media, given.film, given.clips, 640, 360)
         if not (given.media / NEAR).exists():
             mine_neighbours(given.media)
+        for method in [] if given.from_files else given.methods:
+            pack_clips(given, method)
         report(given)
 
 

@@ -134,7 +134,7 @@ def pack(
     root: Annotated[Path, typer.Argument(help="Folder of the data's media.")],
     out: Annotated[Path, typer.Argument(help="Folder for the shards; --root of training then.")],
     settings: Annotated[list[str] | None, typer.Option("--set", help="key=value of the recipe.")] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of the JPEG pictures.")] = 90,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of the JPEG pictures.")] = 85,
     sound: Annotated[str, typer.Option(help="npy: whole numbers as they are; flac: half as large, slower.")] = "npy",
     moments: Annotated[
         int, typer.Option(min=0, help="Of each film, where the run draws its frames at random; 8, if 0.")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image
 
 from soundspot.data import views
@@ -194,9 +195,16 @@ class Cut:
     flipped: bool
 
     def of(self, array: Pixels, size: int) -> Pixels:
-        """(H, W, ...) -> (size, size, ...)."""
+        """(H, W, ...) -> (size, size, ...), a view where it is not mirrored: stacking copies it anyway."""
         piece = array[self.top : self.top + size, self.left : self.left + size]
-        return np.ascontiguousarray(piece[:, ::-1] if self.flipped else piece)
+        return _mirrored(piece) if self.flipped else piece
+
+
+def _mirrored(piece: Pixels) -> Pixels:
+    """(H, W, ...) from right to left: by torch, which takes a tenth of NumPy's time for pixels of three bytes."""
+    own = piece if piece.flags.writeable else piece.copy()  # torch warns of what it could not write to
+    channels_first = torch.from_numpy(np.atleast_3d(own)).permute(2, 0, 1)[None]
+    return channels_first.flip(-1)[0].permute(1, 2, 0).numpy().reshape(piece.shape)
 
 
 def cut_of(shape: Sequence[int], size: int, draws: Draws) -> Cut:

@@ -208,11 +208,16 @@ def _pictures(images: torch.Tensor, inputs: Inputs, sample_rate: int) -> torch.T
     """uint8 (..., S, S, 3) -> normalised (..., 3, S, S), the channels of a place side by side as they were."""
     *further, height, width, channels = images.shape
     # whole rows at a time: a broadcast over three channels alone is not vectorised
-    rows = images.reshape(*further, height, width * channels).float()
+    rows = images.reshape(*further, height, width * channels)
     scale = torch.tensor([1 / (255 * std) for std in inputs.image_std]).repeat(width)
-    shift = torch.tensor([mean / std for mean, std in zip(inputs.image_mean, inputs.image_std, strict=True)])
-    rows.mul_(on_device(scale, images.device)).sub_(on_device(shift.repeat(width), images.device))
-    return rows.view(images.shape).movedim(-1, -3)
+    shift = -torch.tensor([mean / std for mean, std in zip(inputs.image_mean, inputs.image_std, strict=True)])
+    scale, shift = on_device(scale, images.device), on_device(shift.repeat(width), images.device)
+    made = torch.empty(rows.shape, device=images.device)
+    # a CPU's cache holds one picture, and no batch
+    parts = zip(rows, made, strict=True) if images.device.type == "cpu" else [(rows, made)]
+    for part, out in parts:
+        torch.addcmul(shift, part.float(), scale, out=out)
+    return made.view(images.shape).movedim(-1, -3)
 
 
 def _sound(samples: torch.Tensor) -> torch.Tensor:

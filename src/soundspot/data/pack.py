@@ -43,7 +43,7 @@ Parts = dict[str, bytes]
 class Form:
     """How clips are written."""
 
-    quality: int = 90
+    quality: int = 85
     """JPEG's, 1 to 100."""
     sound: str = "npy"
     """npy: int16 as it is; flac: about half as large, slower to read."""
