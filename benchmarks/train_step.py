@@ -8,9 +8,9 @@ weights, pictures of 224, batches of 16 (SSLalign: its three views; the peer get
 augmented views, which costs it nothing to load).
 
 ours: `soundspot`'s packed training set (--from-files: not packed), loader, Stepper with compile=auto and freed memory
-kept; once in float32 and once in bfloat16, which on a CPU nobody gets who does not ask for it. plain: `papers_way.PapersClips`, eager, float32, Adam one parameter after the other.
-Compiling is timed apart. At the end the measured precisions, and an epoch on features kept of frozen encoders against
-one that passes them anew.
+kept; once in float32 and once in bfloat16, which on a CPU nobody gets who does not ask for it. plain:
+`papers_way.PapersClips`, eager, float32, Adam one parameter after the other. Compiling is timed apart. At the end an
+epoch on features kept of frozen encoders against one that passes them anew.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@
     soundspot samples paste --from SOURCE --root FILMS --moving
     python docs/results/every_method.py PASTE FILMS OUT [--only NAME ...] [--seeds 0 1 2] [--threads 2]
 
+On a GPU, all in one command: `... --device cuda --workers 14 --seeds 0`.
+
 Each setting's `_paste` recipe with COMMON in place of its own options: both encoders stay as fetched, every clip passes
 them once, and what a method adds learns from what they gave. Of RATES each setting takes the one that points best on
 the calibration split with seed 0. Makes OUT/results/NAME_SEED.json a run, and OUT/table.md of all settings whose seeds
@@ -111,8 +113,9 @@ SETTINGS = {
 class Study:
     """All runs, one after the other; what the encoders gave is shared within a family."""
 
-    def __init__(self, roots: Mapping[bool, Path], out: Path, limit: int | None) -> None:
+    def __init__(self, roots: Mapping[bool, Path], out: Path, limit: int | None, device: str, workers: int) -> None:
         self.roots, self.out, self.limit = roots, out, limit
+        self.device, self.workers = device, workers
         self.kept: dict[str, KeptFeatures | None] = {}
         self.scenes: dict[tuple[str, str], TestScenes] = {}
 
@@ -128,7 +131,7 @@ class Study:
         """The scenes of a split that the setting's family shares with others."""
         family = TEST_FAMILIES.get(setting.family, "pictures")
         if (family, split) not in self.scenes:
-            self.scenes[family, split] = TestScenes(self.pairs(setting.films, split))
+            self.scenes[family, split] = TestScenes(self.pairs(setting.films, split), self.device, self.workers)
         return self.scenes[family, split]
 
     def result(self, name: str, setting: Setting, seed: int) -> Row:
@@ -187,7 +190,7 @@ class Study:
         if "init_audio" not in options:
             del options["trainable_audio"]  # nothing to freeze: its sound's tower starts at random
         epochs = max(1, round(clips / scenes))
-        return replace(base, options=options, epochs=epochs, num_workers=0, cache="features")
+        return replace(base, options=options, epochs=epochs, num_workers=self.workers, cache="features")
 
     def _trained_stage(self, folder: Path, built: Recipe, setting: Setting, init: Path | None) -> Row:
         path = folder / "account.json"
@@ -197,7 +200,9 @@ class Study:
             if self.kept[family] is None:  # what encoders say is nobody's training time: a run of no step makes it
                 keep = self.out / "runs" / "keep"
                 shutil.rmtree(keep, ignore_errors=True)
-                self.kept[family] = train(built, root=root, out=keep, init=init, limit_clips=limit, max_steps=0).kept
+                self.kept[family] = train(
+                    built, root=root, out=keep, init=init, limit_clips=limit, max_steps=0, device=self.device
+                ).kept
             start = perf_counter()
             result = train(
                 built,
@@ -208,6 +213,7 @@ class Study:
                 kept=self.kept[family],
                 limit_clips=limit,
                 progress=False,
+                device=self.device,
             )
             told = ("steps", "epochs", "clips_used", "clips_listed", "last_losses")
             account = {key: result.summary[key] for key in told}
@@ -227,9 +233,8 @@ class Study:
             rules = PROTOCOLS["strict"]
             made: dict[str, Predictions] = {name: prior(name, targets, rules) for name in ("centre", "oracle")}
             made["oracle, 10 x 10"] = prior("oracle", targets, rules, (10, 10))
-            made["objectness"] = predict(
-                weights.load(weights.find_weights("default"), options={"part": "objectness"}), clips
-            )
+            objects = weights.load(weights.find_weights("default"), options={"part": "objectness"})
+            made["objectness"] = predict(objects, clips, device=self.device, num_workers=self.workers)
             rows = {name: score(each, targets, intervals=False, beside=False) for name, each in made.items()}
             write(path, {name: {"scores": numbers(result)} for name, result in rows.items()})
         read: dict[str, Row] = json.loads(path.read_text())
@@ -280,11 +285,15 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=sorted(SETTINGS), help="run these settings only")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--workers", type=int, default=0, help="processes that read")
     parser.add_argument("--limit", type=int, help="so many training clips and about so many test scenes, to try it out")
     given = parser.parse_args()
-    keep_freed_memory()
+    if given.device == "cpu":
+        keep_freed_memory()
     torch.set_num_threads(given.threads)
-    study = Study({False: given.paste, True: given.films}, given.out, given.limit)
+    roots = {False: given.paste, True: given.films}
+    study = Study(roots, given.out, given.limit, given.device, given.workers)
     for name in given.only or SETTINGS:
         print(name, *cells([study.result(name, SETTINGS[name], seed) for seed in given.seeds]), flush=True)
     (given.out / "table.md").write_text(study.tables(given.seeds))

@@ -32,7 +32,9 @@ class TestScenes:
     Methods that share one instance must have the same frozen stages and inputs.
     """
 
-    def __init__(self, pairs: Sequence[tuple[Clip, Target]]) -> None:
+    def __init__(self, pairs: Sequence[tuple[Clip, Target]], device: str = "cpu", num_workers: int = 0) -> None:
+        """`device` computes; `num_workers` processes read."""
+        self.device, self.num_workers = device, num_workers
         self.clips = {clip.id: clip for clip, _ in pairs}
         self.targets = [  # masks would be read anew every time
             replace(target, mask=read_image(target.mask).max(axis=2) > 0) if isinstance(target.mask, Path) else target
@@ -43,12 +45,12 @@ class TestScenes:
 
     def predictions(self, method: Method, *, wrong_sound: bool = False) -> Predictions:
         """The maps of a method in evaluation mode; `wrong_sound`: every labelled scene hears one of another class."""
-        method.eval()
+        method.eval().to(self.device)
         stacks = self.stacks or self.read(method)
         maps: dict[str, Any] = {}
         with torch.no_grad():
             for kept in self._with_wrong_sounds(stacks) if wrong_sound else stacks:
-                scores = method.localize(kept.to_batch(method.inputs, "cpu")).numpy()
+                scores = method.localize(kept.to_batch(method.inputs, self.device)).cpu().numpy()
                 maps.update(zip((clip.id for clip in kept.clips), scores, strict=True))
         return Predictions(maps, self.missing, provenance(method))
 
@@ -56,10 +58,17 @@ class TestScenes:
         """Let the frozen stages of a method see and hear them."""
         assert isinstance(method, TwoTowers)
         with torch.no_grad():
-            for batch, missing in batches(list(self.clips.values()), method.inputs, batch_size=BATCH_SIZE):
+            read = batches(
+                list(self.clips.values()),
+                method.inputs,
+                batch_size=BATCH_SIZE,
+                device=self.device,
+                num_workers=self.num_workers,
+            )
+            for batch, missing in read:
                 self.missing.update({entry.clip_id: entry.reason for entry in missing})
                 if batch is not None:
-                    features = {name: value.half() for name, value in method.through_frozen(batch).items()}
+                    features = {name: value.half().cpu() for name, value in method.through_frozen(batch).items()}
                     self.stacks.append(KeptStack(features, tuple(self.clips[name] for name in batch.clip_ids)))
         return self.stacks
 
