@@ -6,9 +6,9 @@ Needs no media: pictures (246 x 437, noise of natural spectrum) and sounds (3 s 
 machine. Everything runs through what training runs through: Resident or packed shards, the loader, Stepper with
 autocast=measured and compile=auto. Parts, in this order, each left out and named where no time is left:
 
-* slavc: resident data, 7 x 7, batch 256; with the profiler's table in OUT/profile_slavc.txt;
-* epoch: 144,000 made clips resident, one epoch of SLAVC at batch 512, really run; 20 epochs projected from it;
-* ssl_align: nine pairs of views, augmented on the device, batch 128; with its profile;
+* slavc: resident data, 7 x 7, --batch; with the profiler's table in OUT/profile_slavc.txt;
+* epoch: 144,000 made clips resident, one epoch of SLAVC at twice --batch, really run; 20 epochs projected from it;
+* ssl_align: nine pairs of views, augmented on the device, half of --batch; with its profile;
 * shards: SLAVC from WebDataset shards, made here, by --workers loader processes;
 * grid: SLAVC and EZ-VSL at batches of 128 to 1024, maps of 7 x 7 and 14 x 14.
 
@@ -31,7 +31,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from soundspot.train.speed import quickest_kernels
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -45,6 +44,7 @@ from soundspot.media.audio import write_wav
 from soundspot.media.image import write_image
 from soundspot.train.distributed import Ranks
 from soundspot.train.recipe import Recipe
+from soundspot.train.speed import quickest_kernels
 from soundspot.train.start import start_method
 from soundspot.train.steps import Stepper
 from soundspot.types import Clip, Inputs
@@ -248,16 +248,11 @@ class Bench:
         return stacks
 
     def slavc(self) -> None:
-        self.measure(
-            "resident",
-            recipe_of("slavc", 256, {}),
-            self.resident(self.given.clips),
-            steps=20,
-            table="profile_slavc.txt",
-        )
+        recipe = recipe_of("slavc", self.given.batch, {})
+        self.measure("resident", recipe, self.resident(self.given.clips), steps=20, table="profile_slavc.txt")
 
     def ssl_align(self) -> None:
-        recipe = recipe_of("ssl_align", 128, {})
+        recipe = recipe_of("ssl_align", self.given.batch // 2, {})
         self.measure("resident", recipe, self.resident(self.given.clips), steps=10, table="profile_ssl_align.txt")
 
     def epoch(self) -> None:
@@ -265,23 +260,23 @@ class Bench:
         if perf_counter() > self.until:
             self.notes.append("not run, no time left: the epoch")
             return
-        recipe = recipe_of("slavc", 512, {})
-        stepper = stepper_of(recipe, self.device)
+        size = 2 * self.given.batch
+        stepper = stepper_of(recipe_of("slavc", size, {}), self.device)
         coming = self.resident(self.given.epoch_clips)(stepper)
         began = perf_counter()
         stepper.step([next(coming)], 1e-4)
         wait(self.device)
         first = perf_counter() - began
-        steps = self.given.epoch_clips // 512
+        steps = self.given.epoch_clips // size
         began = perf_counter()
         for _ in range(steps):
             stepper.step([next(coming)], 1e-4)
         wait(self.device)
         seconds = perf_counter() - began
-        minutes = 20 * seconds / 60
         self.notes.append(
-            f"one epoch of {steps * 512} made clips, SLAVC, batch 512: {seconds:.1f} s ({steps * 512 / seconds:.0f}"
-            f" samples/s); {first:.0f} s before it for set and first step; 20 epochs projected: {minutes:.1f} min"
+            f"one epoch of {steps * size} made clips, SLAVC, batch {size}: {seconds:.1f} s"
+            f" ({steps * size / seconds:.0f} samples/s); {first:.0f} s before it for the set and the first step;"
+            f" 20 epochs projected: {20 * seconds / 60:.1f} min"
         )
         self.write()
 
@@ -298,7 +293,8 @@ class Bench:
             for found, _ in read:
                 yield found[0]
 
-        self.measure(f"shards, {self.given.workers} workers", recipe_of("slavc", 256, {}), stacks, steps=40)
+        recipe = recipe_of("slavc", self.given.batch, {})
+        self.measure(f"shards, {self.given.workers} workers", recipe, stacks, steps=40)
 
     def grid(self) -> None:
         for stride in (32, 16):
@@ -402,6 +398,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--peak", type=float, default=PEAK)
+    parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--clips", type=int, default=8192, help="resident, but for the epoch")
     parser.add_argument("--epoch-clips", type=int, default=EPOCH)

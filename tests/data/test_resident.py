@@ -148,6 +148,17 @@ def test_a_pack_stays_in_memory_too_and_in_order_are_the_middle_crops(pairs: lis
         same(one, other)
 
 
+def test_for_another_device_they_are_cut_ahead_and_are_the_same(pairs: list[Pair]) -> None:
+    training = TrainingSet(pairs, INPUTS, seed=2)
+    plan = Plan(9, 4, seed=2)
+    here = Resident(training, HERE, 0)
+    elsewhere = Resident(training, HERE, 0, for_device=torch.device("meta"))
+    read = list(elsewhere.batches(plan, 3, 0, 1))
+    assert len(read) == 5
+    for (one, _), (other, _) in zip(here.batches(plan, 3, 0, 1), read, strict=True):
+        same(one[0], other[0])
+
+
 def test_it_grows_where_the_probed_clips_promised_less(pairs: list[Pair]) -> None:
     training = TrainingSet(pairs, INPUTS, seed=2)
     small, plain = Resident(training, HERE, 0, num_bytes=1.0), Resident(training, HERE, 0, num_bytes=1e6)

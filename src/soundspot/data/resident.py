@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from soundspot.ahead import ahead
 from soundspot.data import views
 from soundspot.data.decoding import Cut, Decoded, Draws, augmentation_rows, draw, draw_rows
 from soundspot.data.features import UNMOVED, chunks
@@ -31,6 +32,7 @@ PROBED = 32
 """Clips that are decoded to see how much memory all will take."""
 SHARE = {"cuda": 0.6, "cpu": 0.7}
 """Of the free memory that a set may take: on a GPU a training step needs the rest."""
+BATCHES_AHEAD = 2
 SPARE = 1.05
 """Room that is made for more than the probed clips promise; where it does not do, there is made more."""
 
@@ -38,13 +40,22 @@ SPARE = 1.05
 class Resident:
     """All clips of a training set, decoded once; `place` is where they lie."""
 
-    def __init__(self, training: TrainingSet, place: torch.device, num_workers: int, num_bytes: float = 0.0) -> None:
+    def __init__(
+        self,
+        training: TrainingSet,
+        place: torch.device,
+        num_workers: int,
+        num_bytes: float = 0.0,
+        *,
+        for_device: torch.device | None = None,
+    ) -> None:
         """Reads every clip, in `num_workers` processes; `num_bytes` is how much that is expected to take.
 
+        `for_device`: what computes, if not `place`; batches are cut ahead of it then, into page-locked memory for CUDA.
         Raises UserError for random frames of videos, which differ in every epoch.
         """
         _require_still(training)
-        self.training, self.place = training, place
+        self.training, self.place, self.for_device = training, place, for_device or place
         self.missing: dict[int, Missing] = {}
         self.row: dict[int, int] = {}
         """Where a clip stands, by its index."""
@@ -102,8 +113,14 @@ class Resident:
         self, plan: Plan, epochs: int, first_epoch: int, first_step: int
     ) -> Iterator[tuple[list[Stack], list[Missing]]]:
         """All batches from a step of an epoch to the end of the run, in the plan's order."""
-        for keys in Order(plan, first_epoch, first_step, epochs):
-            yield self.fetch(keys)
+        made = (self.fetch(keys) for keys in Order(plan, first_epoch, first_step, epochs))
+        if self.for_device == self.place:
+            return made
+        return ahead(map(self._ready_to_go, made), BATCHES_AHEAD)
+
+    def _ready_to_go(self, fetched: tuple[list[Stack], list[Missing]]) -> tuple[list[Stack], list[Missing]]:
+        stacks, missing = fetched
+        return [stacked.pin_memory() if self.for_device.type == "cuda" else stacked for stacked in stacks], missing
 
     def in_order(self) -> Iterator[Stack]:
         """All clips as they are, in the order of the set: the middle crop, not mirrored."""

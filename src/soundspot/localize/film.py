@@ -9,8 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from soundspot.ahead import ahead
 from soundspot.localize import draw, draw_classes
-from soundspot.localize.ahead import ahead
 from soundspot.localize.classes import blended
 from soundspot.localize.draw import Style
 from soundspot.localize.paint import Picture

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from soundspot.ahead import ahead
 from soundspot.data.loader import Stack, fit_picture
-from soundspot.localize.ahead import ahead
 from soundspot.localize.beside import side_by_side
 from soundspot.localize.classes import ClassThresholds
 from soundspot.localize.given import Picture, Sound, picture_of, sound_of

@@ -75,5 +75,5 @@ def feed_of(
         if fit.note is not None:
             tell(fit.note)
         if fit.place is not None:
-            return Resident(training, fit.place, recipe.num_workers, fit.num_bytes)
+            return Resident(training, fit.place, recipe.num_workers, fit.num_bytes, for_device=here.device)
     return Read(training, recipe.num_workers, here.device)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from soundspot.localize.ahead import ahead
+from soundspot.ahead import ahead
 
 
 def running() -> list[str]:
