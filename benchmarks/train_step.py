@@ -254,7 +254,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--clips", type=int, default=64)
+    parser.add_argument("--clips", type=int, default=320)
     parser.add_argument("--film", type=Path, help="cut the clips from this one")
     parser.add_argument("--backbone", default="resnet18")
     parser.add_argument("--compile", default="auto", choices=("off", "on", "auto"))
