@@ -83,7 +83,7 @@ def test_a_worker_lives_where_the_parent_ran_onnx_and_left_a_session_to_be_colle
         ring[0].run(None, {"x": np.ones((256, 256), np.float32)})  # type: ignore[attr-defined]
         ring.append(ring)
         del ring
-        loader = DataLoader(_Collecting(), num_workers=2, worker_init_fn=begin_worker, timeout=20)
+        loader = DataLoader(_Collecting(), num_workers=2, worker_init_fn=begin_worker, timeout=120)
         assert os.getpid() not in [int(batch) for batch in loader]
     finally:
         gc.enable()

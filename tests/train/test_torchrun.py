@@ -63,7 +63,7 @@ def together(pairs_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     for method in MORE:
         outs[method] = tmp_path_factory.mktemp(method) / "run"
         command = [*LAUNCH, "--standalone", "--no-python", *ENTRY, *words(method, pairs_root, outs[method])]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=150, env=ENVIRONMENT)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=400, env=ENVIRONMENT)
         assert done.returncode == 0, done.stderr[-3000:]
     return outs
 
@@ -108,17 +108,17 @@ def disturbed(pairs_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
             env=ENVIRONMENT,
         )
         try:
-            kill_first_process(agent, out / "metrics.jsonl", step=3)
-            assert agent.wait(timeout=150) == 0, log.read_text()[-3000:]
+            kill_first_process(agent, out / "metrics.jsonl", step=2)
+            assert agent.wait(timeout=400) == 0, log.read_text()[-3000:]
         finally:
             agent.terminate()  # which ends its processes, where they still run
-            agent.wait(timeout=60)
+            agent.wait(timeout=120)
     return out
 
 
 def kill_first_process(agent: subprocess.Popen[bytes], metrics: Path, step: int) -> None:
     """As soon as that step is told of."""
-    until = time.monotonic() + 100
+    until = time.monotonic() + 300
     while not metrics.exists() or f'"step": {step},' not in metrics.read_text():
         assert agent.poll() is None, "it ended too early"
         assert time.monotonic() < until, "it never got there"
