@@ -241,3 +241,10 @@ def test_without_transformers_the_extra_is_named(monkeypatch):
 
 def test_a_name_that_is_no_folder_is_its_own_identity():
     assert identity("openai/clip-vit-base-patch32@abc") == "openai/clip-vit-base-patch32@abc"
+
+
+def test_a_pickle_in_the_place_of_safetensors_is_refused(clip: CLIP, tmp_path: Path) -> None:
+    clip.model.config.save_pretrained(tmp_path)
+    torch.save(clip.model.state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(UserError, match=r"expected CLIP in a folder of transformers, .* got: .*model\.safetensors"):
+        CLIP.load(str(tmp_path))

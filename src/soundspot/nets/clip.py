@@ -43,7 +43,12 @@ class CLIP(nn.Module):
                 raise UserError(f"{name}: expected a model of type clip, got {kind}; give a whole CLIP")
             loader: Any = CLIPModel
             model, report = loader.from_pretrained(
-                place, attn_implementation="eager", dtype=torch.float32, output_loading_info=True, **revision
+                place,
+                attn_implementation="eager",
+                dtype=torch.float32,
+                output_loading_info=True,
+                use_safetensors=True,  # a pickle may run code
+                **revision,
             )
             tokenizer = AutoTokenizer.from_pretrained(place, **revision)
         except UserError:
