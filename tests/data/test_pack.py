@@ -14,7 +14,7 @@ import webdataset
 
 from make_media import make_film, number_of, tone
 from make_scenes import make_scenes
-from soundspot.data.decoding import Draws, Pair, decode, draw
+from soundspot.data.decoding import UNMOVED, Draws, Pair, decode, draw
 from soundspot.data.folder import read_folder
 from soundspot.data.pack import Form, pack
 from soundspot.data.shards import PACK, Packed
@@ -93,7 +93,7 @@ def test_webdataset_itself_reads_the_shards(packed: Packed, pairs: list[Pair]) -
     read = list(webdataset.WebDataset(shards, shardshuffle=False).decode("rgb8"))
     assert [sample["json"]["id"] for sample in read] == [clip.id for clip, _ in pairs]
     for sample in read:
-        decoded = packed.decode(sample["json"]["id"], Draws.unmoved())
+        decoded = packed.decode(sample["json"]["id"], UNMOVED)
         assert np.array_equal(sample["npy"], decoded.samples)
         assert np.abs(sample["jpg"].astype(int) - decoded.image).max() <= 2, "two decoders of one file"
         assert sample["json"]["sample_rate"] == decoded.sample_rate
@@ -174,7 +174,7 @@ def test_flac_loses_nothing(pairs: list[Pair], packed: Packed, tmp_path: Path) -
     pack(pairs, INPUTS, tmp_path / "flac", areas=AREAS, form=Form(sound="flac"), jobs=1)
     flac = Packed.at(tmp_path / "flac")
     for clip, _ in pairs:
-        draws = Draws.unmoved()
+        draws = UNMOVED
         assert np.array_equal(flac.decode(clip.id, draws).samples, packed.decode(clip.id, draws).samples)
     (tone_row, other) = (found.rows[pairs[0][0].id].moments[0] for found in (flac, packed))
     assert tone_row["flac"][1] < 0.8 * other["npy"][1]
@@ -237,8 +237,8 @@ def test_the_frames_of_views_are_packed_too(film: Path, tmp_path: Path) -> None:
     inputs = replace(INPUTS, views=("flow", "frames"), num_frames=3)
     pair: Pair = (Clip("f", video=film), None)
     pack([pair], inputs, tmp_path / "packed", jobs=1)
-    read = Packed.at(tmp_path / "packed").decode("f", Draws.unmoved())
-    expected = decode(pair, inputs, Draws.unmoved())
+    read = Packed.at(tmp_path / "packed").decode("f", UNMOVED)
+    expected = decode(pair, inputs, UNMOVED)
     assert {name: len(frames) for name, frames in read.frames.items()} == {"flow": 2, "frames": 3}
     for name, frames in expected.frames.items():
         for one, other in zip(frames, read.frames[name], strict=True):

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_tower import TOWERS
 
+from soundspot import nets
 from soundspot.media.audio import write_wav
 from soundspot.media.image import write_image
 
@@ -33,3 +35,10 @@ def make_pairs(root: Path, count: int, rate: int = RATE) -> Path:
 def pairs_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """26 clips: with batches of 4 an epoch is 6 steps and two clips sit it out."""
     return make_pairs(tmp_path_factory.mktemp("pairs") / "set", 26)
+
+
+@pytest.fixture
+def small_towers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The towers of small_tower.py, by their names."""
+    for name, where in TOWERS.items():
+        monkeypatch.setitem(nets.TOWERS, name, where)

@@ -6,6 +6,18 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+TOWERS = {name: f"small_tower:{name}" for name in ("small_image", "small_audio")}
+"""For nets.TOWERS."""
+SMALL: dict[str, int | float | str] = {
+    "image_backbone": "small_image",
+    "audio_backbone": "small_audio",
+    "image_size": 64,
+    "seconds": 0.5,
+    "sample_rate": 8000,
+    "dim": 32,
+}
+"""Options of a method of two such towers, on the clips of `pairs_root`."""
+
 
 class Stage(nn.Module):
     """A convolution that strides, and one that adds to it."""

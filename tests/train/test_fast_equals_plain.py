@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import torch
+from small_tower import SMALL
 from torch import Tensor
 
-from soundspot import nets
 from soundspot.train import steps
 from soundspot.train.clips import find_clips
 from soundspot.train.distributed import Ranks
@@ -22,17 +22,11 @@ from soundspot.train.loop import Run
 from soundspot.train.recipe import DataSpec, Recipe
 from soundspot.train.start import start_method
 
+pytestmark = pytest.mark.usefixtures("small_towers")
 RECIPE = Recipe(
     "fast",
     "ez_vsl",
-    options={
-        "image_backbone": "small_image",
-        "audio_backbone": "small_audio",
-        "image_size": 64,
-        "seconds": 0.5,
-        "sample_rate": 8000,
-        "dim": 32,
-    },
+    options=SMALL,
     data=DataSpec("flickr"),
     epochs=17,
     batch_size=8,
@@ -43,12 +37,6 @@ RECIPE = Recipe(
 """3 steps an epoch on the 26 clips of `pairs_root`."""
 OPTIONS: dict[str, dict[str, float]] = {"ez_vsl": {}, "slavc": {"dropout_image": 0.0}}
 STEPS = 50
-
-
-@pytest.fixture(autouse=True)
-def small_towers(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("small_image", "small_audio"):
-        monkeypatch.setitem(nets.TOWERS, name, f"small_tower:{name}")
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 import torch
+from small_tower import SMALL
 from torch import Tensor
 from torch._dynamo.utils import counters
 
-from soundspot import nets
 from soundspot.nets.image import ImageTower
 from soundspot.train import checkpoint, speed
 from soundspot.train.distributed import Ranks
@@ -27,19 +27,12 @@ from soundspot.train.recipe import DataSpec, Recipe
 from soundspot.train.steps import make_optimizer
 from soundspot.types import UserError
 
+pytestmark = pytest.mark.usefixtures("small_towers")
 HERE = Path(__file__).resolve().parent
-OPTIONS = {
-    "image_backbone": "small_image",
-    "audio_backbone": "small_audio",
-    "image_size": 64,
-    "seconds": 0.5,
-    "sample_rate": 8000,
-    "dim": 32,
-}
 RECIPE = Recipe(
     "speed",
     "slavc",
-    options=OPTIONS,
+    options=SMALL,
     data=DataSpec("flickr"),
     epochs=2,
     batch_size=8,
@@ -50,12 +43,6 @@ RECIPE = Recipe(
 """3 steps an epoch on the 26 clips of `pairs_root`, and a short one of 2 clips without drop_last."""
 CPU = torch.device("cpu")
 Measured = dict[tuple[bool, bool], float]
-
-
-@pytest.fixture(autouse=True)
-def small_towers(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("small_image", "small_audio"):
-        monkeypatch.setitem(nets.TOWERS, name, f"small_tower:{name}")
 
 
 @pytest.fixture

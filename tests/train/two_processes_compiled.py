@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from small_tower import TOWERS
 from test_speed import RECIPE
 from torch._dynamo.utils import counters
 
@@ -20,8 +21,7 @@ from soundspot.train.loop import train
 def main(root: Path, out: Path) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo")
-    for name in ("small_image", "small_audio"):
-        nets.TOWERS[name] = f"small_tower:{name}"
+    nets.TOWERS.update(TOWERS)
     torch.compile = functools.partial(torch.compile, backend=sys.argv[3] if len(sys.argv) > 3 else "aot_eager")
     speed.obstacle = lambda device: None
     recipe = replace(RECIPE, method="ez_vsl")

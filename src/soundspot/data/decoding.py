@@ -33,16 +33,13 @@ class Draws:
     flip: float
     moment: float
 
-    @classmethod
-    def unmoved(cls) -> Draws:
-        """The middle crop, not mirrored, of the middle moment."""
-        return cls(top=0.5, left=0.5, flip=1.0, moment=0.5)
-
     def row(self) -> tuple[float, float, float, float]:
         """As in `draw_rows`."""
         return self.top, self.left, self.flip, self.moment
 
 
+UNMOVED = Draws(top=0.5, left=0.5, flip=1.0, moment=0.5)
+"""The middle crop, not mirrored, of the middle moment."""
 Named = tuple[int, str]
 """An epoch and a clip's id: what its numbers follow from, with the seed."""
 
@@ -209,9 +206,17 @@ def _mirrored(piece: Pixels) -> Pixels:
 
 def cut_of(shape: Sequence[int], size: int, draws: Draws) -> Cut:
     """The crop of `size` out of a picture of `shape` (H, W, ...) that the clip's numbers say."""
-    return Cut(
-        int(draws.top * (shape[0] - size + 1)), int(draws.left * (shape[1] - size + 1)), flipped=draws.flip < 0.5
-    )
+    corners, flipped = cut_rows(np.array([shape[:2]]), size, np.array([draws.row()]))
+    top, left = corners[0].tolist()
+    return Cut(top, left, bool(flipped[0]))
+
+
+def cut_rows(
+    sizes: npt.NDArray[np.int64], size: int, numbers: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """(B, 2) heights and widths, (B, 4) draws -> (B, 2) top and left of each cut, and (B,) 1 where it is mirrored."""
+    corners = (numbers[:, :2] * (sizes - size + 1)).astype(np.int64)
+    return corners, (numbers[:, 2] < 0.5).astype(np.int64)
 
 
 def augment(decoded: Decoded, inputs: Inputs, draws: Draws) -> LoadedClip:

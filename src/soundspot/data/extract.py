@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -73,7 +72,7 @@ def extract(
         failed.append(Missing(_name(film, videos), other))
     work = partial(extract_one, root=root, time_seconds=time_seconds, sample_rate=sample_rate)
     with Bar("extract", len(found), done=len(found) - len(rest), shown=progress) as bar:
-        for clip_id, reason in in_processes.each(rest, work, _crashed, jobs or os.cpu_count() or 1):
+        for clip_id, reason in in_processes.each(rest, work, _crashed, jobs):
             if reason is not None:
                 failed.append(Missing(_name(found[clip_id], videos), reason))
             bar.advance(1, f"{len(failed)} failed")

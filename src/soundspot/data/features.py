@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from soundspot.data.decoding import AREAS, Draws
-from soundspot.data.loader import LoadedClip, Stack, split_missing
+from soundspot.data.decoding import AREAS, UNMOVED
+from soundspot.data.loader import LoadedClip, Stack, reading, split_missing
 from soundspot.data.training import Plan, TrainingSet
-from soundspot.data.workers import begin_worker
 from soundspot.device import on_device
 from soundspot.types import Batch, Clip, Inputs, Missing, UserError
 
 if TYPE_CHECKING:
     from soundspot.methods.base import Method
 
-UNMOVED = Draws.unmoved()
-"""Kept features are of one view: the middle crop, not mirrored; augmented views and neighbours are epoch 0's."""
 BATCH_SIZE = 16
 """Clips that pass the frozen parts together."""
 
@@ -54,7 +51,10 @@ class KeptStack:
 
 
 class KeptFeatures:
-    """The frozen features of a training set, in memory: half precision, areas as bytes."""
+    """The frozen features of a training set, in memory: half precision, areas as bytes.
+
+    They are of one view, UNMOVED; augmented views and neighbours are epoch 0's.
+    """
 
     def __init__(self, training: TrainingSet, method: Method, device: torch.device | str, num_workers: int = 0) -> None:
         self.pairs = training.pairs
@@ -160,14 +160,7 @@ class _Unmoved(Dataset[tuple[Clip, LoadedClip] | Missing]):
 
 def unmoved(training: TrainingSet, num_workers: int) -> Iterable[tuple[list[Stack], list[Missing]]]:
     """All clips of a training set as they are, in order, BATCH_SIZE at a time."""
-    return DataLoader(
-        _Unmoved(training),
-        batch_size=BATCH_SIZE,
-        num_workers=num_workers,
-        collate_fn=split_missing,
-        worker_init_fn=begin_worker,
-        generator=torch.Generator(),
-    )
+    return reading(_Unmoved(training), num_workers, batch_size=BATCH_SIZE, collate_fn=split_missing)
 
 
 def chunks(count: int) -> list[range]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -17,12 +18,14 @@ Work = Callable[[str, T], R]
 """(name, item) -> what comes of it; a function of a module, for processes to import."""
 
 
-def each(items: Mapping[str, T], work: Work[T, R], crashed: Work[T, R], jobs: int) -> Iterator[tuple[str, R]]:
+def each(items: Mapping[str, T], work: Work[T, R], crashed: Work[T, R], jobs: int | None) -> Iterator[tuple[str, R]]:
     """(name, what `work` gave) of every item, as they are done, by `jobs` processes; by this one if 1.
 
+    None: as many as there are cores.
     An item that ends its process (decoders do crash) gives what `crashed` says, and no other does. Not many more items
     are under way than there are processes, so what comes out of order is little.
     """
+    jobs = jobs or os.cpu_count() or 1
     if jobs == 1:
         yield from ((name, work(name, item)) for name, item in items.items())
         return

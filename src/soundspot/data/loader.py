@@ -290,16 +290,13 @@ def _as_batches(
             yield to_batch(stacked, inputs, device), missing if number == 0 else []
 
 
+def reading(dataset: Dataset[Any], num_workers: int, **how: Any) -> DataLoader[Any]:
+    """A DataLoader whose processes begin as they must and whose start draws no number that a method would draw."""
+    return DataLoader(dataset, num_workers=num_workers, worker_init_fn=begin_worker, generator=torch.Generator(), **how)
+
+
 def _loader(
     dataset: Dataset[T], batch_size: int, device: torch.device | str, num_workers: int
 ) -> DataLoader[tuple[list[Stack], list[Missing]]]:
-    return DataLoader(
-        dataset,  # type: ignore[arg-type]
-        batch_size=batch_size,
-        num_workers=num_workers,
-        worker_init_fn=begin_worker,
-        collate_fn=split_missing,
-        pin_memory=torch.device(device).type == "cuda",
-        # its own generator: the loader draws a number when it starts, which must not move the methods' generator
-        generator=torch.Generator(),
-    )
+    pinned = torch.device(device).type == "cuda"
+    return reading(dataset, num_workers, batch_size=batch_size, collate_fn=split_missing, pin_memory=pinned)

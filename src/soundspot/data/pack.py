@@ -10,13 +10,13 @@ import shutil
 import tarfile
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from soundspot.data import in_processes
-from soundspot.data.decoding import Decoded, Draws, Pair, decode
+from soundspot.data.decoding import UNMOVED, Decoded, Pair, decode
 from soundspot.data.shards import (
     FORMAT,
     PACK,
@@ -30,6 +30,7 @@ from soundspot.data.shards import (
 )
 from soundspot.media.errors import MediaError
 from soundspot.media.files import written_aside
+from soundspot.tensors import sha256
 from soundspot.train.logs import Bar
 from soundspot.types import Inputs, Missing, UserError
 
@@ -102,14 +103,14 @@ def pack(
     asked = [_digest(contents, form, group) for group in groups]
     shards = [out / f"shard-{number:06d}.tar" for number in range(len(groups))]
     _refuse_others(out, shards, asked)
-    there = [_is_whole(shard, digest) for shard, digest in zip(shards, asked, strict=True)]
+    there = [_is_whole(shard) for shard in shards]
     out.mkdir(parents=True, exist_ok=True)
     rest = [number for number, whole in enumerate(there) if not whole]
     done = sum(len(group) for group, whole in zip(groups, there, strict=True) if whole)
     work = partial(read_sample, inputs=inputs, areas=tuple(areas), form=form)
     with Bar("pack", len(ordered), done=done, shown=progress) as bar:
         items = {str(at): pair for at, pair in enumerate(pair for number in rest for pair in groups[number])}
-        samples = _in_order(in_processes.each(items, work, _crashed, jobs or os.cpu_count() or 1))
+        samples = _in_order(in_processes.each(items, work, _crashed, jobs))
         for number in rest:
             _write_shard(shards[number], number * form.clips_per_shard, groups[number], samples, asked[number], bar)
     return _write_list(out, shards, contents, data or {}, missing, len(rest))
@@ -121,8 +122,7 @@ def read_sample(name: str, pair: Pair, *, inputs: Inputs, areas: Collection[str]
     count = (form.moments or RANDOM_MOMENTS) if random else 1
     try:
         found = [
-            decode(pair, inputs, Draws(top=0.5, left=0.5, flip=1.0, moment=(number + 0.5) / count), areas)
-            for number in range(count)
+            decode(pair, inputs, replace(UNMOVED, moment=(number + 0.5) / count), areas) for number in range(count)
         ]
     except MediaError as error:
         return Sample([], missing=str(error))
@@ -170,13 +170,10 @@ def _refuse_others(out: Path, shards: Sequence[Path], asked: Sequence[str]) -> N
             )
 
 
-def _is_whole(shard: Path, asked: str) -> bool:
+def _is_whole(shard: Path) -> bool:
     """Whether the shard and its index are there, and not a bit of it has changed."""
     index = index_of(shard)
-    if not (shard.is_file() and index.is_file()):
-        return False
-    with shard.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == index_head(index).get("sha256")
+    return shard.is_file() and index.is_file() and sha256(shard) == index_head(index).get("sha256")
 
 
 def _in_order(done: Iterator[tuple[str, Sample]]) -> Iterator[Sample]:
@@ -202,9 +199,8 @@ def _write_shard(
                 rows.append(_write_sample(tar, f"{number:09d}", pair, sample))
                 bar.advance(1, shard.name)
         with aside.open("rb+") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
-        head = {"sha256": digest, "bytes": aside.stat().st_size, "asked": asked}
+        head = {"sha256": sha256(aside), "bytes": aside.stat().st_size, "asked": asked}
     with written_aside(index_of(shard)) as aside:
         aside.write_text("".join(json.dumps(row) + "\n" for row in (head, *rows)), encoding="utf-8")
 

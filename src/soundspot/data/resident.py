@@ -16,15 +16,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from soundspot.ahead import ahead
 from soundspot.data import views
-from soundspot.data.decoding import Cut, Decoded, Draws, augmentation_rows, draw, draw_rows
-from soundspot.data.features import UNMOVED, chunks
-from soundspot.data.loader import Stack
+from soundspot.data.decoding import UNMOVED, Cut, Decoded, Draws, augmentation_rows, cut_rows, draw, draw_rows
+from soundspot.data.features import chunks
+from soundspot.data.loader import Stack, reading
 from soundspot.data.training import Key, Order, Plan, TrainingSet, lost_neighbour
-from soundspot.data.workers import begin_worker
 from soundspot.device import on_device
 from soundspot.types import Clip, Missing, UserError
 
@@ -71,14 +70,7 @@ class Resident:
         training = self.training
         sizes: list[tuple[int, int]] = []
         starts: list[int] = []
-        reader = DataLoader(
-            _Reader(training),
-            batch_size=None,
-            num_workers=num_workers,
-            worker_init_fn=begin_worker,
-            generator=torch.Generator(),
-        )
-        for index, decoded in enumerate(reader):
+        for index, decoded in enumerate(reading(_Reader(training), num_workers, batch_size=None)):
             if isinstance(decoded, Missing):
                 self.missing[index] = decoded
                 continue
@@ -178,7 +170,7 @@ class Resident:
     def _where(self, rows: np.ndarray, numbers: np.ndarray) -> Tensor:
         """(B,) rows, (B, 4) draws -> (B, S, S), the places of the cut's pixels among all pixels."""
         size = self.training.inputs.image_size
-        corners, flipped = self._cuts(rows, numbers)
+        corners, flipped = cut_rows(self.sizes[rows], size, numbers)
         widths = self.sizes[rows, 1]
         begins = self.starts[rows] + corners[:, 0] * widths + corners[:, 1] + flipped * (size - 1)
         given = on_device(torch.from_numpy(np.stack([begins, widths, 1 - 2 * flipped])), self.place)
@@ -186,16 +178,11 @@ class Resident:
         steps = torch.arange(size, device=self.place)
         return begin + width * steps[:, None] + step * steps
 
-    def _cuts(self, rows: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """-> (B, 2) top and left of each cut, and (B,) 1 where it is mirrored."""
-        room = self.sizes[rows] - self.training.inputs.image_size + 1
-        return (numbers[:, :2] * room).astype(np.int64), (numbers[:, 2] < 0.5).astype(np.int64)
-
     def _views(self, rows: np.ndarray, numbers: np.ndarray) -> dict[str, Tensor]:
         if not self.frames:
             return {}
         size = self.training.inputs.image_size
-        corners, flipped = self._cuts(rows, numbers)
+        corners, flipped = cut_rows(self.sizes[rows], size, numbers)
         cuts = [Cut(top, left, bool(flip)) for (top, left), flip in zip(corners.tolist(), flipped, strict=True)]
         made: dict[str, Tensor] = {}
         for name in self.training.inputs.views:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from soundspot.data.decoding import (
+    UNMOVED,
     Decoded,
     Draws,
     Pair,
@@ -23,10 +23,9 @@ from soundspot.data.decoding import (
     load_labelled,
     training_side,
 )
-from soundspot.data.loader import LoadedClip, Stack, split_missing
+from soundspot.data.loader import LoadedClip, Stack, reading, split_missing
 from soundspot.data.mining import MODALITIES, Neighbours
 from soundspot.data.shards import Packed
-from soundspot.data.workers import begin_worker
 from soundspot.media.errors import MediaError
 from soundspot.types import Clip, Inputs, Missing, UserError
 
@@ -131,7 +130,7 @@ def load_held_out(pair: Pair, inputs: Inputs, areas: Collection[str], packed: Pa
     """A clip by the evaluation rule, from its files or from where it was `packed`; raises MediaError."""
     if packed is None:
         return load_labelled(pair, inputs, areas)
-    loaded = evaluated(packed.decode(pair[0].id, Draws.unmoved()), inputs)
+    loaded = evaluated(packed.decode(pair[0].id, UNMOVED), inputs)
     loaded.draws = augmentation_numbers(0, 0, pair[0].id)
     return loaded
 
@@ -199,12 +198,5 @@ def training_batches(
     pin_memory: bool = False,
 ) -> Iterable[tuple[list[Stack], list[Missing]]]:
     """All batches from a step of an epoch to the end of the run; what comes before is skipped without decoding."""
-    return DataLoader(
-        training,
-        batch_sampler=Order(plan, first_epoch, first_step, epochs),
-        num_workers=num_workers,
-        collate_fn=split_missing,
-        pin_memory=pin_memory,
-        worker_init_fn=begin_worker,
-        generator=torch.Generator(),  # starting the loader must not move the generator that dropout draws from
-    )
+    order = Order(plan, first_epoch, first_step, epochs)
+    return reading(training, num_workers, batch_sampler=order, collate_fn=split_missing, pin_memory=pin_memory)

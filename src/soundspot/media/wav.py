@@ -73,21 +73,27 @@ def plain_wav(path: Path) -> PlainWav | None:
         return None
 
 
-def _parsed(path: Path, file: BinaryIO) -> PlainWav | None:
+def riff_chunks(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Name and size of each chunk of a WAV file, which then stands at the chunk's first byte; none of other files."""
     start = file.read(12)
     if start[:4] != b"RIFF" or start[8:] != b"WAVE":
-        return None
-    form: tuple[int, ...] | None = None
+        return
     while len(head := file.read(8)) == 8:
         name, size = head[:4], int.from_bytes(head[4:], "little")
+        begin = file.tell()
+        yield name, size
+        file.seek(begin + size + size % 2)
+
+
+def _parsed(path: Path, file: BinaryIO) -> PlainWav | None:
+    form: tuple[int, ...] | None = None
+    for name, size in riff_chunks(file):
         if name == b"data":
             return None if form is None else _checked(path, file, form, size)
         if name == b"fmt " and form is None:
             form = struct.unpack("<HHIIHH", file.read(16))
-            size -= 16
         elif name not in PASSED_OVER:
             return None
-        file.seek(size + size % 2, 1)
     return None
 
 

@@ -12,6 +12,7 @@ from soundspot.media.container import StreamKind, duration_seconds, frame_rate, 
 from soundspot.media.errors import MediaError
 from soundspot.media.sound import read_waveform
 from soundspot.media.video import probe, read_frame
+from soundspot.media.wav import riff_chunks
 
 WINDOW_SECONDS = 3.0
 """About the middle: what most methods hear."""
@@ -89,12 +90,8 @@ def _promised_seconds(container: Any, stream: Any) -> float | None:
 def _check_wav_length(path: Path) -> None:
     """FFmpeg takes a cut WAV file for a shorter one, so its own header is read here."""
     with path.open("rb") as file:
-        start = file.read(12)
-        if start[:4] != b"RIFF" or start[8:] != b"WAVE":
-            return
-        while len(chunk := file.read(8)) == 8:
-            size = int.from_bytes(chunk[4:], "little")
-            if chunk[:4] == b"data":
+        for name, size in riff_chunks(file):
+            if name == b"data":
                 there = path.stat().st_size - file.tell()
                 # a writer into a pipe leaves the length open
                 if there < size < 0xFFFFFF00:
@@ -103,7 +100,6 @@ def _check_wav_length(path: Path) -> None:
                         " fetch or export it again"
                     )
                 return
-            file.seek(size + size % 2, 1)
 
 
 def _cut(path: Path, kind: StreamKind, promised: float, there: float) -> MediaError:

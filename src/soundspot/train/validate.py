@@ -11,10 +11,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from soundspot.data.decoding import AREAS, Pair
-from soundspot.data.loader import LoadedClip, Stack, split_missing, to_batch
+from soundspot.data.loader import LoadedClip, Stack, reading, split_missing, to_batch
 from soundspot.data.shards import Packed
 from soundspot.data.training import Plan, load_held_out
-from soundspot.data.workers import begin_worker
 from soundspot.media.errors import MediaError
 from soundspot.predict import predict
 from soundspot.train.checkpoint import random_state, restore_random_state
@@ -132,14 +131,8 @@ class Validation:
     def _load(self, method: Method, chunks: list[list[int]]) -> DataLoader[tuple[list[Stack], list[Missing]]]:
         areas = sorted(method.needs & AREAS.keys())
 
-        return DataLoader(
-            _HeldOut(self, method, areas),  # type: ignore[arg-type]
-            batch_sampler=chunks,
-            num_workers=self.num_workers,
-            collate_fn=split_missing,
-            worker_init_fn=begin_worker,
-            generator=torch.Generator(),
-        )
+        held_out = _HeldOut(self, method, areas)
+        return reading(held_out, self.num_workers, batch_sampler=chunks, collate_fn=split_missing)
 
 
 class _HeldOut(torch.utils.data.Dataset[tuple[Clip, LoadedClip] | Missing]):
