@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from make_scenes import make_scenes
-from soundspot.cli.results import labels_of
+from soundspot.cli.scene import labels_of
 from soundspot.predictions import Predictions
 from soundspot.types import UserError
 

@@ -9,7 +9,7 @@ import json
 import os
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +32,8 @@ class Kind:
     """The verb that writes it."""
     fields: Mapping[str, type]
     """What else its header holds, as JSON: list or dict."""
+    optional: Mapping[str, type] = field(default_factory=dict)
+    """What it may hold beside; files that lack it are read as with an empty one."""
 
 
 class Stored(NamedTuple):
@@ -60,7 +62,7 @@ def write_file(
     pieces: Iterable[bytes],
 ) -> None:
     """A file at `path`, whole or not at all: the header, then `pieces`, all tensors' little-endian float32 in order."""
-    assert set(fields) == set(kind.fields)
+    assert set(fields) == {*kind.fields, *kind.optional}
     metadata = {"format": kind.format, **{name: json.dumps(value) for name, value in fields.items()}}
     entries: dict[str, object] = {"__metadata__": metadata}
     end = 0
@@ -103,6 +105,7 @@ def read_header(path: Path, kind: Kind) -> tuple[dict[str, Any], dict[str, Store
         if metadata["format"] != kind.format:
             raise UserError(f"{refused}, got format {metadata['format']!r}; write it again with this version")
         fields = {name: json.loads(metadata[name]) for name in kind.fields}
+        fields |= {name: json.loads(metadata[name]) if name in metadata else of() for name, of in kind.optional.items()}
         stored = {
             name: Stored(tuple(entry["shape"]), 8 + length + entry["data_offsets"][0])
             for name, entry in entries.items()
@@ -112,7 +115,7 @@ def read_header(path: Path, kind: Kind) -> tuple[dict[str, Any], dict[str, Store
         raise UserError(
             f"{refused}, got one without its metadata ({why(error)}); write it with `{kind.verb}`"
         ) from error
-    wrong = [name for name, value in fields.items() if not isinstance(value, kind.fields[name])]
+    wrong = [name for name, of in {**kind.fields, **kind.optional}.items() if not isinstance(fields[name], of)]
     if wrong:
         raise UserError(f"{refused}, got one whose {wrong[0]} are of another form; write it with `{kind.verb}`")
     if not floats or any(each.offset + each.num_bytes > size for each in stored.values()):

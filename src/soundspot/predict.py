@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -38,24 +38,26 @@ def predict(
     resume: bool = False,
     progress: bool = True,
     asked: Mapping[str, str] | None = None,
+    made: Mapping[str, Any] | None = None,
 ) -> Predictions:
     """Every clip's raw map, and by id the reason of each clip that could not be read; nothing takes its place.
 
     Clips are read by `num_workers` processes ahead of the method (None: as many as suit this machine), or by this one
     (0). With `path` the maps go to that file while they are made; `resume` goes on from what an interrupted run left
     there, and gives a finished file of the same run back as it is. UserError where what is there is of other clips or
-    another method. `asked` joins the provenance: what the clips are, where they are not a benchmark's own. The method
-    keeps the mode (training or evaluation) it came in.
+    another method. `asked` joins the provenance: what the clips are, where they are not a benchmark's own; `made`, the
+    words of this run, stands beside it and may differ on `resume`. The method keeps the mode (training or evaluation)
+    it came in.
     """
     check_ids(clips)
     origin = {**provenance(method), **(asked or {})}
     if path is None:
         kept = _InMemory(origin)
         _fill(kept, method, clips, batch_size, device, num_workers, progress)
-        return Predictions(kept.maps, kept.missing, kept.provenance)
+        return Predictions(kept.maps, kept.missing, kept.provenance, dict(made or {}))
     if resume and whole_already(path, method, clips, asked):
         return Predictions.load(path)
-    with PredictionsWriter(path, origin, resume=resume, ids={clip.id for clip in clips}) as writer:
+    with PredictionsWriter(path, origin, resume=resume, ids={clip.id for clip in clips}, made=made) as writer:
         rest = [clip for clip in clips if clip.id not in writer.done]
         _fill(writer, method, rest, batch_size, device, num_workers, progress)
     return Predictions.load(path)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,8 @@ Map = npt.NDArray[np.float32]
 """(h, w) raw scores on the method's own grid, or (K, h, w) of a class-aware method."""
 
 FORMAT = "soundspot predictions 1"
-_KIND = Kind("a predictions file", FORMAT, "soundspot predict", {"ids": dict, "missing": dict, "provenance": dict})
+_FIELDS = {"ids": dict, "missing": dict, "provenance": dict}
+_KIND = Kind("a predictions file", FORMAT, "soundspot predict", _FIELDS, {"made": dict})
 _PART = ".part-"
 _PART_BYTES = 64 * 2**20
 
@@ -28,11 +30,13 @@ class Predictions:
     """Raw maps by clip id, the clips that have none and why, and where the maps come from.
 
     `provenance` names at least the method; also, where known, options, weights_sha256, versions, score_low, score_high.
+    `made` are the words, places and machine of the run that made them: they may differ where the maps do not.
     """
 
     maps: Mapping[str, Map]
     missing: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
+    made: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def score_range(self) -> tuple[float, float] | None:
@@ -57,7 +61,7 @@ class Predictions:
 
     def save(self, path: Path) -> None:
         """Write one file at `path`, whole or not at all."""
-        with PredictionsWriter(path, self.provenance) as writer:
+        with PredictionsWriter(path, self.provenance, made=self.made) as writer:
             for clip_id, scores in self.maps.items():
                 writer.add([clip_id], [scores])
             writer.add_missing([Missing(clip_id, reason) for clip_id, reason in self.missing.items()])
@@ -71,7 +75,7 @@ class Predictions:
             # A view of the file, not a copy: gigabytes of full-size maps are read chunk by chunk as they are scored.
             stack = np.memmap(path, np.dtype("<f4"), "r", header.offsets[name], (len(ids), *header.shapes[name]))
             maps.update(zip(ids, np.asarray(stack), strict=True))
-        return Predictions(maps, header.missing, header.provenance)
+        return Predictions(maps, header.missing, header.provenance, header.made)
 
 
 def unfinished(path: Path) -> list[Path]:
@@ -84,14 +88,21 @@ class PredictionsWriter:
 
     As a context manager it closes on success; after an error the parts stay, and `resume=True` goes on from them
     (`done` names the clips they hold). UserError where a part is of another run: of another provenance, or with a clip
-    that is not among `ids`, where these are given.
+    that is not among `ids`, where these are given. Of `made` a run that goes on leaves its own.
     """
 
     def __init__(
-        self, path: Path, provenance: Mapping[str, str], *, resume: bool = False, ids: Collection[str] | None = None
+        self,
+        path: Path,
+        provenance: Mapping[str, str],
+        *,
+        resume: bool = False,
+        ids: Collection[str] | None = None,
+        made: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = Path(path)
         self.provenance = dict(provenance)
+        self.made = dict(made or {})
         self._ids = ids
         self.done: set[str] = set()
         self._maps: dict[str, Map] = {}
@@ -150,7 +161,7 @@ class PredictionsWriter:
             stacks.setdefault(_tensor_name(scores.shape), []).append(clip_id)
         shapes = {name: self._maps[ids[0]].shape for name, ids in stacks.items()}
         pieces = (self._maps[clip_id].astype("<f4").tobytes() for ids in stacks.values() for clip_id in ids)
-        _write(part, _Header(stacks, shapes, {}, self._missing, self.provenance), pieces)
+        _write(part, _Header(stacks, shapes, {}, self._missing, self.provenance, self.made), pieces)
         self._parts.append(part)
         self._maps, self._missing, self._bytes = {}, {}, 0
 
@@ -158,7 +169,7 @@ class PredictionsWriter:
         """Merge the parts into the one file, move it into place, and remove the parts."""
         self.flush()
         headers = {part: _read_header(part) for part in self._parts}
-        merged = _Header({}, {}, {}, {}, self.provenance)
+        merged = _Header({}, {}, {}, {}, self.provenance, self.made)
         for header in headers.values():
             merged.missing.update(header.missing)
             merged.shapes.update(header.shapes)
@@ -189,6 +200,7 @@ class _Header:
     offsets: dict[str, int]
     missing: dict[str, str]
     provenance: dict[str, str]
+    made: dict[str, Any]
 
 
 def _check_map(clip_id: str, scores: Map) -> None:
@@ -221,7 +233,7 @@ def _num_bytes(header: _Header, name: str) -> int:
 
 
 def _write(path: Path, header: _Header, pieces: Iterable[bytes]) -> None:
-    fields = {"ids": header.ids, "missing": header.missing, "provenance": header.provenance}
+    fields = {"ids": header.ids, "missing": header.missing, "provenance": header.provenance, "made": header.made}
     shapes = {name: (len(ids), *header.shapes[name]) for name, ids in header.ids.items()}
     write_file(path, _KIND, fields, shapes, pieces)
 
@@ -235,4 +247,4 @@ def _read_header(path: Path) -> _Header:
         raise UserError(f"{refusal(path, _KIND)}, got a cut-off file or ids that don't fit its tensors; write it again")
     shapes = {name: each.shape[1:] for name, each in stored.items()}
     offsets = {name: each.offset for name, each in stored.items()}
-    return _Header(ids, shapes, offsets, fields["missing"], fields["provenance"])
+    return _Header(ids, shapes, offsets, fields["missing"], fields["provenance"], fields["made"])

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from soundspot.cli.making import Making
 from soundspot.cli.words import (
     Annotations,
     BatchSize,
@@ -19,13 +20,9 @@ from soundspot.cli.words import (
     Root,
     Split,
     Workers,
-    chosen_of,
     must_hold_any,
-    must_hold_media,
-    options_of,
     print_rows,
     tell_missing,
-    videos_of,
 )
 from soundspot.types import UserError
 
@@ -58,36 +55,28 @@ def predict(
 ) -> None:
     """Write a method's raw maps for a benchmark's clips; the first clips that can't be read are told on stderr."""
     from soundspot.predict import predict as run
-    from soundspot.predict import replace_sounds
     from soundspot.predictions import unfinished
-    from soundspot.weights import find_weights, load
 
     if resume and overwrite:
         raise UserError("expected --resume or --overwrite, got both; leave one out")
     if out.exists() and not (resume or overwrite):
         raise UserError(f"{out}: expected a new file, got one that is there; name another, or give --overwrite")
-    asked: dict[str, str] = {}
-    if benchmark == "videos":
-        others = {
-            "--annotations": annotations,
-            "--split": split,
-            "--negatives": negatives,
-            "--ids": ids,
-            "--wrong-sound": wrong_sound,
-        }
-        clips = videos_of(root, every, others)
-    elif every is not None:
-        raise UserError(f"{benchmark}: expected no --every, got {every}; a benchmark names its moments itself")
-    else:
-        pairs, _, asked = chosen_of(benchmark, annotations, root, split, ids, negatives)
-        clips = [clip for clip, target in pairs if target.kind == "visible" or not wrong_sound]
-        clips = replace_sounds(clips) if wrong_sound else clips
-        asked |= {"sounds": "of another class"} if wrong_sound else {}
-    must_hold_media(benchmark, clips, root)
-    method = load(find_weights(weights), device=device, options=options_of(settings or []))
+    making = Making(
+        weights, benchmark, root, annotations, split, negatives, ids, wrong_sound, tuple(settings or ()), every
+    )
+    clips, asked = making.clips()
+    method = making.method(device)
     is_whole = out.is_file() and not unfinished(out)
     made = run(
-        method, clips, batch_size=batch_size, num_workers=workers, device=device, path=out, resume=resume, asked=asked
+        method,
+        clips,
+        batch_size=batch_size,
+        num_workers=workers,
+        device=device,
+        path=out,
+        resume=resume,
+        asked=asked,
+        made=making.made(clips, batch_size, workers, device),
     )
     if resume and is_whole:
         print(f"{out}: nothing to resume: all clips are there", file=sys.stderr)
