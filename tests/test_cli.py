@@ -23,9 +23,9 @@ from soundspot.predictions import Predictions
 VERBS = (
     "localize", "page", "separate", "samples", "samples stamps", "samples paste", "samples film", "samples vpo",
     "samples negatives", "samples is3", "samples instruments", "samples mixtures", "weights", "weights fetch",
-    "weights list", "train", "neighbours", "calibrate", "predict", "score", "report", "check", "extract", "pack",
-    "annotations", "annotations fetch", "annotations list", "convert", "fuse", "embed", "retrieve", "recognise", "list",
-    "live", "export",
+    "weights list", "train", "neighbours", "calibrate", "predict", "score", "report", "verify", "check", "extract",
+    "pack", "annotations", "annotations fetch", "annotations list", "convert", "fuse", "embed", "retrieve", "recognise",
+    "list", "live", "export",
 )  # fmt: skip
 TINY = ("image_backbone=resnet10t", "audio_backbone=resnet10t", "image_size=64", "init_image=", "init_audio=")
 IMPORTS = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from soundspot.tensors import sha256
-from soundspot.types import Clip, Target, UserError
+from soundspot.types import Clip, Target
 
 ANNOTATION_ENDINGS = (".json", ".jsonl", ".csv", ".xml", ".txt", ".npy")
 """Of a folder of annotations, the files whose bytes are taken down; pictures of truth are in the truth's own hash."""
@@ -34,7 +34,7 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def taken_down(path: Path) -> dict[str, Any]:
+def taken_down(path: Path, most_named: int = MOST_NAMED) -> dict[str, Any]:
     """A file or a folder of annotations: its whole path, sha256, and of a folder the files that this is made of."""
     whole = path.resolve()
     if whole.is_file():
@@ -45,7 +45,7 @@ def taken_down(path: Path) -> dict[str, Any]:
         if file.suffix.lower() in ANNOTATION_ENDINGS and file.is_file()
     }
     found: dict[str, Any] = {"path": str(whole), "sha256": canonical_sha256(files), "num_files": len(files)}
-    return {**found, "files": files} if len(files) <= MOST_NAMED else found
+    return {**found, "files": files} if len(files) <= most_named else found
 
 
 def canonical_sha256(value: Any) -> str:
@@ -100,10 +100,3 @@ def _within(path: Path | None, root: Path | None) -> str | None:
     if path is None:
         return None
     return path.relative_to(root).as_posix() if root is not None and path.is_relative_to(root) else path.name
-
-
-def need(fields: Mapping[str, Any], names: Sequence[str], where: str, remedy: str) -> None:
-    """UserError that names whichever of `names` is not in `fields`."""
-    lacking = [name for name in names if name not in fields]
-    if lacking:
-        raise UserError(f"{where}: expected {', '.join(lacking)}, got none; {remedy}")

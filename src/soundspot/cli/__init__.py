@@ -24,6 +24,7 @@ from soundspot.cli import (
     scoring,
     separation,
     training,
+    verifying,
 )
 from soundspot.cli.samples import samples_app
 from soundspot.types import UserError
@@ -52,6 +53,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     scoring.predict,
     results.score,
     results.report,
+    verifying.verify,
     data.check,
     data.extract,
     data.pack,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,16 @@ class Making:
             settings=tuple(plain.get("settings", ())),
             every=plain.get("every"),
             **places,
+        )
+
+    def moved(self, place_of: Callable[[str, Path | None], Path | None]) -> Making:
+        """The same, each path where `place_of` its option's name and itself says."""
+        return replace(
+            self,
+            root=place_of("root", self.root),
+            annotations=place_of("annotations", self.annotations),
+            negatives=place_of("negatives", self.negatives),
+            ids=place_of("ids", self.ids),
         )
 
     def clips(self) -> tuple[list[Clip], dict[str, str]]:

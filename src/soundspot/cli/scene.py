@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -54,6 +54,17 @@ class Words:
             split=plain.get("split"),
             train_ids=tuple(map(Path, plain.get("train_ids", ()))),
             **{name: None if place is None else Path(place) for name, place in places.items()},
+        )
+
+    def moved(self, place_of: Callable[[str, Path | None], Path | None]) -> Words:
+        """The same, each path where `place_of` its option's name and itself says."""
+        return replace(
+            self,
+            annotations=place_of("annotations", self.annotations),
+            root=place_of("root", self.root),
+            negatives=place_of("negatives", self.negatives),
+            ids=place_of("ids", self.ids),
+            train_ids=tuple(place_of("train_ids", path) or path for path in self.train_ids),
         )
 
     def files(self) -> dict[str, Path]:

@@ -39,7 +39,7 @@ Workers = Annotated[
 BatchSize = Annotated[int, typer.Option(min=1, help="Clips that pass the method at a time.")]
 
 
-def _usable(device: str) -> str:
+def usable_device(device: str) -> str:
     """The device, tried; UserError where torch knows none of that name."""
     if device == "cpu":
         return device
@@ -53,7 +53,7 @@ def _usable(device: str) -> str:
     return device
 
 
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...", callback=_usable)]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...", callback=usable_device)]
 
 
 def pairs_of(
