@@ -20,7 +20,7 @@ State = Literal["ok", "noted", "differs", "cannot be checked"]
 NUMBERS_TOLERANCE = 1e-9
 """Of a result's numbers, absolute or as a share: what another machine's last digits come to. Counts must be equal."""
 MAPS_TOLERANCE = 1e-5
-"""Largest difference of a score in a map that was made anew."""
+"""Largest difference of a score in a map that was made anew; of a map beyond -1..1, as a share of its largest score."""
 MOST_TOLD = 5
 """Differences that get a line of their own; of more, their number is told."""
 COUNTS = ("clips_listed", "clips_used", "clips_missing", "clips_without_truth", "clips_not_in_benchmark", "leaks")
@@ -98,16 +98,18 @@ def compare_predictions(recorded: Predictions, again: Predictions, tolerance: fl
         for clip_id in sorted(recorded.missing.keys() | again.missing.keys())
         if (clip_id in recorded.missing) != (clip_id in again.missing)
     ]
-    worst, worst_id, shapes = 0.0, "", []
+    worst, said, shapes = 0.0, "none", []
     for clip_id in sorted(recorded.maps.keys() & again.maps.keys()):
         one, other = recorded.maps[clip_id], again.maps[clip_id]
         if one.shape != other.shape:
             shapes.append(f"{clip_id}: {one.shape} then, {other.shape} now")
             continue
-        largest = float(np.abs(one.astype(np.float64) - other).max())
-        worst, worst_id = max((worst, worst_id), (largest, clip_id))
+        largest, scale = float(np.abs(one.astype(np.float64) - other).max()), max(1.0, float(np.abs(one).max()))
+        if largest / scale > worst:
+            worst = largest / scale
+            said = f"{largest:.3g} at {clip_id}" + (f", whose scores reach {scale:.3g}" if scale > 1 else "")
     checks = [*_told("clips with maps", strange), *_told("clips missing", lost), *_told("shapes of maps", shapes)]
-    said = f"largest difference {worst:.3g}" + (f" at {worst_id}" if worst else "") + f", allowed {tolerance:g}"
+    said = f"largest difference {said}; allowed {tolerance:g}" + (" of them" if "reach" in said else "")
     if not recorded.maps.keys() & again.maps.keys():
         return [*checks, Check("maps", "cannot be checked", "no clip has one in both")]
     return [*checks, Check("maps", "ok" if worst <= tolerance else "differs", said)]
