@@ -17,12 +17,15 @@ NUM_RANK_RESAMPLES = 200
 
 
 class Bootstrap:
-    """Resamples of N items by unit: `units[n]` is item n's unit (itself, or its group), drawn whole."""
+    """Resamples of N items by unit: `units[n]` is item n's unit (itself, or its group), drawn whole.
+
+    Which units are drawn follows from their names: items in another order have the same intervals.
+    """
 
     def __init__(self, units: Sequence[str], *, resamples: int = NUM_RESAMPLES, seed: int = SEED) -> None:
-        order: dict[str, int] = {}
-        self.units = np.array([order.setdefault(unit, len(order)) for unit in units], dtype=np.int64)
-        self.num_units = len(order)
+        numbers = {unit: number for number, unit in enumerate(sorted(set(units)))}
+        self.units = np.array([numbers[unit] for unit in units], dtype=np.int64)
+        self.num_units = len(numbers)
         generator = np.random.default_rng(seed)
         self.draws = np.empty((resamples, self.num_units))
         for row in self.draws:
