@@ -237,8 +237,20 @@ def test_old_results_and_wrong_words_are_one_line(own: Path, command: Callable) 
         done = command(*words)
         assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
         assert said in done.err
-    shutil.copy(own / "ids.txt", own / "more.txt")
     end("score", "centre", "--root", own / "scenes", "--out", own / "prior.json")
     done = command("verify", own / "prior.json", "--ids", own / "ids.txt")
     assert (done.code, done.out) == (2, "")
     assert "expected no --ids" in done.err
+
+
+@pytest.mark.parametrize("place", ["words", "files", "maps", "versions"])
+@pytest.mark.parametrize("value", [7, [], None, {"a": 7}])
+def test_a_maimed_result_is_one_line(own: Path, command: Callable, place: str, value: object) -> None:
+    def maim(whole: list) -> None:
+        whole[0]["provenance"]["again"][place] = value
+
+    done = command("verify", changed(own / "short.json", maim))
+    assert done.code == 2 or (place, value) == ("versions", {"a": 7})
+    assert len(done.err.splitlines()) <= 1
+    (own / "none.json").write_text("[]")
+    assert command("verify", own / "none.json").code == 2

@@ -50,11 +50,11 @@ class Making:
         """What `plain` gave."""
         places = {name: None if plain.get(name) is None else Path(plain[name]) for name in PLACES}
         return Making(
-            plain["weights"],
-            plain["benchmark"],
+            str(plain["weights"]),
+            str(plain["benchmark"]),
             split=plain.get("split"),
             wrong_sound=bool(plain.get("wrong_sound")),
-            settings=tuple(plain.get("settings", ())),
+            settings=tuple(map(str, plain.get("settings", ()))),
             every=plain.get("every"),
             **places,
         )

@@ -47,9 +47,17 @@ class Made:
         if not plain:
             raise UserError("the predictions file does not say how it was made; only `soundspot predict` writes that")
         try:
-            names = ("weights_sha256", "clips", "clips_sha256", "batch_size", "workers", "device", "versions")
-            return Made(Making.of(plain["words"]), *(plain[name] for name in names))
-        except (KeyError, TypeError, AttributeError) as error:
+            return Made(
+                Making.of(plain["words"]),
+                str(plain["weights_sha256"]),
+                int(plain["clips"]),
+                str(plain["clips_sha256"]),
+                max(1, int(plain["batch_size"])),
+                None if plain["workers"] is None else max(0, int(plain["workers"])),
+                str(plain["device"]),
+                {**plain["versions"]},
+            )
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise UserError(
                 f"expected all that makes the predictions again, got {why(error)}; predict again"
             ) from error

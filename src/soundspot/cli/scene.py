@@ -48,8 +48,8 @@ class Words:
         """What `plain` gave."""
         places = {name: plain.get(name) for name in ("annotations", "root", "negatives", "ids")}
         return Words(
-            plain["benchmark"],
-            protocol=plain.get("protocol"),
+            str(plain["benchmark"]),
+            protocol=plain.get("protocol") and str(plain["protocol"]),
             truth=plain.get("truth"),
             split=plain.get("split"),
             train_ids=tuple(map(Path, plain.get("train_ids", ()))),

@@ -56,6 +56,8 @@ def verify(
         raise UserError("expected --predict beside --weights, --batch-size or --workers, got none; add it")
     given = {"root": root, "annotations": annotations, "negatives": negatives, "ids": ids}
     results = read_results(result)
+    if not results:
+        raise UserError(f"{result}: expected results, got an empty list; score again")
     origins = [_origin(each, result) for each in results]
     for name, place in given.items():
         if place is not None and not any(name in origin.places() for origin in origins):
@@ -90,7 +92,7 @@ class _Origin:
 
 def _origin(result: Result, path: Path) -> _Origin:
     """Taken from a result; UserError where it keeps none, or not all."""
-    again = result.provenance.get("again")
+    again = result.provenance.get("again") if isinstance(result.provenance, dict) else None
     if again is None:
         raise UserError(
             f"{path}: expected a result that keeps the words it was made with, got {result.name} without `again` in its"
@@ -101,9 +103,11 @@ def _origin(result: Result, path: Path) -> _Origin:
         prior = None if "file" in maps else str(maps["prior"])
         named = {"prior": prior} if prior else {"file": {**maps["file"]}, "made": {**maps["made"]}}
         for entry in (*again["files"].values(), *([named["file"]] if "file" in named else [])):
-            Path(entry["path"]), entry["sha256"][:12]
+            Path(entry["path"]), entry["sha256"][:12], {**entry.get("files", {})}
+        for row in result.records:
+            row.keys()
         words = Words.of(again["words"])
-        return _Origin(words, again["device"], again["files"], again["truth_sha256"], named, {**again["versions"]})
+        return _Origin(words, str(again["device"]), again["files"], again["truth_sha256"], named, {**again["versions"]})
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path}: expected all that makes {result.name} again, got {why(error)}; score again"
