@@ -56,7 +56,9 @@ def _benchmark(name: str, file: str) -> Aim:
 
 def _root(folder: Path) -> Path:
     """Where the tree of a benchmark has its media."""
-    places = [folder / name for name in ("media", "s4_data", "ms3_data", "solo", "audioset") if (folder / name).is_dir()]
+    places = [
+        folder / name for name in ("media", "s4_data", "ms3_data", "solo", "audioset") if (folder / name).is_dir()
+    ]
     return places[0] if places else folder
 
 
@@ -123,4 +125,3 @@ AIMS: dict[str, Aim] = {
     "vpo-table": at("vpo-table", "VPO-SS/vpo_ss_data.csv", _vpo_table, _read_vpo_table),
     **{f"list-{name.removeprefix('ids.')}": _list(name) for name in IDS},
 }
-

@@ -53,7 +53,9 @@ def _read_calibration(data: bytes) -> None:
     found = Calibration.of({"calibration": text})
     assert found is not None
     must(all(math.isfinite(value) for value in (found.scale, found.offset, found.low, found.high)), f"{found}")
-    must(found.verdict(float(found.probability(0.3))) in ("on-screen", "off-screen", "unsure"), "a verdict that is none")
+    must(
+        found.verdict(float(found.probability(0.3))) in ("on-screen", "off-screen", "unsure"), "a verdict that is none"
+    )
 
 
 def _read_thresholds(data: bytes) -> None:
@@ -198,12 +200,16 @@ AIMS: dict[str, Aim] = {
         _read_settings,
     ),
     "options": of_bytes(_text("a=1\nb=[1, 2]\nc=text"), _read_options),
-    "results": at("results", "r.json", lambda folder: (folder / "r.json").write_text(_result().to_json()), _read_results),
+    "results": at(
+        "results", "r.json", lambda folder: (folder / "r.json").write_text(_result().to_json()), _read_results
+    ),
     "coco": at("coco", "instances_val.json", _write_coco, _read_coco),
     "coco-runs": of_bytes(_text("52203"), _read_runs),
     "yolo-labels": at("yolo", "instance_segmentation/labels/val/000000000001.txt", _write_yolo, _read_coco),
     "yolo-config": at("yolo-config", "instance_segmentation/config.yaml", _write_yolo, _read_coco),
-    "pairings": at("pairings", "pairings.json", _write_pairings, lambda folder: read_pairings(folder / "pairings.json")),
+    "pairings": at(
+        "pairings", "pairings.json", _write_pairings, lambda folder: read_pairings(folder / "pairings.json")
+    ),
     "left-out": at("left-out", "out.txt", _write_left_out, lambda folder: read_left_out(folder / "out.txt")),
     "esc50": at("esc50", "meta/esc50.csv", _write_esc, lambda folder: find_recordings([folder])),
     "changelog": at("changelog", "doc/x/changelog.gz", _write_changelog, lambda folder: version_of(folder, "x")),

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soundspot.media.files import written_aside
+from soundspot.misread import parse_json, why
+from soundspot.textfiles import TEXT
 from soundspot.types import Clip, Missing, Target, UserError
 
 _MEDIA_ENDING = re.compile(r"\.(jpg|png|mp4|wav)$")
@@ -119,12 +121,12 @@ def read_list(path: Path) -> list[tuple[str, tuple[str, ...]]]:
     try:
         rows = _read_json(path) if path.suffix in (".json", ".jsonl") else _read_table(path)
     except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: expected clip ids as text, got: {error}; write or fetch it again") from error
+        raise UserError(f"{path}: expected clip ids as text, got {why(error)}; write or fetch it again") from error
     return [(_MEDIA_ENDING.sub("", name), labels) for name, labels in rows]
 
 
 def _read_table(path: Path) -> list[tuple[str, tuple[str, ...]]]:
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding=TEXT) as file:
         rows = [row for row in csv.reader(file) if row and row[0].strip()]
     if rows and len(rows[0]) == 4 and all(row[-1] in ("train", "test") and row[1].isdigit() for row in rows):
         return [(f"{row[0]}_{int(row[1]):06d}", (row[2],)) for row in rows if row[-1] == "train"]
@@ -132,10 +134,10 @@ def _read_table(path: Path) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _read_json(path: Path) -> list[tuple[str, tuple[str, ...]]]:
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding=TEXT)
     if path.suffix == ".jsonl":
-        return [(_id_of(json.loads(line), path), ()) for line in text.splitlines() if line.strip()]
-    entries = json.loads(text)
+        return [(_id_of(parse_json(line), path), ()) for line in text.splitlines() if line.strip()]
+    entries = parse_json(text)
     if not isinstance(entries, list):
         raise UserError(f"{path}: expected a list of entries, got {type(entries).__name__}; give one")
     return [(_id_of(entry, path), ()) for entry in entries]
