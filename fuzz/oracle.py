@@ -38,7 +38,7 @@ def outcome(read: Callable[[], object]) -> Literal["value", "refused"]:
         ended = "refused"
     except Finding:
         raise
-    except Exception as error:  # noqa: BLE001 (whatever it is, it is what is looked for)
+    except Exception as error:
         raise Finding(f"{type(error).__name__}: {str(error)[:300]}") from error
     if (seconds := time.process_time() - began) > MOST_SECONDS:
         raise Finding(f"took {seconds:.1f} s")

@@ -26,7 +26,7 @@ from soundspot.media.image import write_image
 from soundspot.page.door import API, Door
 from soundspot.page.limits import Limits
 from soundspot.page.visits import Visits
-from soundspot.samples.coco import read_photos, unpack_runs
+from soundspot.samples.coco import read_photos
 from soundspot.samples.packages import version_of
 from soundspot.samples.rcc import read_rcc
 from soundspot.samples.recordings import find_recordings
@@ -107,7 +107,7 @@ def _write_coco(folder: Path) -> None:
 def _read_coco(folder: Path) -> None:
     for photo in read_photos(folder)[0]:
         for thing in photo.things:
-            must(all(run >= 0 for run in thing.runs), "a run that goes back")
+            must(all(run >= 0 for run in thing.runs or ()), "a run that goes back")
             must(all(np.isfinite(part).all() for part in thing.polygons), "an outline that is none")
 
 
@@ -118,10 +118,6 @@ def _write_yolo(folder: Path) -> None:
     labels.mkdir(parents=True)
     (labels / "000000000001.txt").write_text("18 0.1 0.1 0.5 0.1 0.5 0.5\n")
     (folder / "instance_segmentation/config.yaml").write_text("names:\n  18: dog\n  0: person\n")
-
-
-def _read_runs(data: bytes) -> None:
-    unpack_runs(data.decode("utf-8", "surrogateescape"))
 
 
 def _write_pairings(folder: Path) -> None:
@@ -204,7 +200,6 @@ AIMS: dict[str, Aim] = {
         "results", "r.json", lambda folder: (folder / "r.json").write_text(_result().to_json()), _read_results
     ),
     "coco": at("coco", "instances_val.json", _write_coco, _read_coco),
-    "coco-runs": of_bytes(_text("52203"), _read_runs),
     "yolo-labels": at("yolo", "instance_segmentation/labels/val/000000000001.txt", _write_yolo, _read_coco),
     "yolo-config": at("yolo-config", "instance_segmentation/config.yaml", _write_yolo, _read_coco),
     "pairings": at(

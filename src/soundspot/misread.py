@@ -1,4 +1,4 @@
-"""Why a file is not of the form that it should have, in words for whoever gave it; JSON that anybody may have written."""
+"""Why a file is not of the form that it should have, in words for whoever gave it; JSON that anybody may have made."""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import errno
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def read_json(path: Path, wanted: str, remedy: str = AGAIN) -> Any:
 
 def read_table(path: Path, columns: Collection[str], remedy: str = AGAIN) -> list[dict[str, str]]:
     """The rows of a CSV file with a head; UserError unless there are rows and each has a cell in these columns."""
-    wanted = f"a table with {' and '.join(columns) if len(columns) < 3 else ', '.join(columns)}"
+    wanted = f"a table with the columns {' and '.join(columns) if len(columns) < 3 else ', '.join(columns)}"
     try:
         with path.open(newline="", encoding=TEXT) as file:
             rows = list(csv.DictReader(file, strict=True))
@@ -48,6 +49,17 @@ def read_table(path: Path, columns: Collection[str], remedy: str = AGAIN) -> lis
         if any(row[name] is None for name in columns):
             raise UserError(f"{path}:{number}: expected {wanted}, got a row cut short; mend it")
     return rows
+
+
+@contextmanager
+def taken_apart(path: Path, wanted: str, remedy: str = AGAIN) -> Iterator[None]:
+    """Around what takes a file's content apart: what fails there, since it is of another form, is a UserError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise refusal(path, wanted, error, remedy) from error
 
 
 def refusal(path: Path, wanted: str, error: Exception, remedy: str) -> UserError:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from fuzz.mutations import MUTATIONS, spoilt
 from fuzz.targets import TARGETS
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 FOUND = Path(__file__).resolve().parents[2] / "fuzz" / "found"
 """A folder a target, with small files that once did what they must not."""

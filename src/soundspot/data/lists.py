@@ -130,13 +130,19 @@ def _read_table(path: Path) -> list[tuple[str, tuple[str, ...]]]:
         rows = [row for row in csv.reader(file) if row and row[0].strip()]
     if rows and len(rows[0]) == 4 and all(row[-1] in ("train", "test") and row[1].isdigit() for row in rows):
         return [(f"{row[0]}_{int(row[1]):06d}", (row[2],)) for row in rows if row[-1] == "train"]
-    return [(_SOUND_AND_FILM.sub(r"\g<id>", row[0].strip()), ()) for row in rows]
+    return [(_without_film(row[0].strip()), ()) for row in rows]
+
+
+def _without_film(name: str) -> str:
+    """Of a sound's and a film's file the id that both bear; any other name as it is."""
+    both = _SOUND_AND_FILM.fullmatch(name)
+    return name if both is None else both["id"]
 
 
 def _read_json(path: Path) -> list[tuple[str, tuple[str, ...]]]:
     text = path.read_text(encoding=TEXT)
     if path.suffix == ".jsonl":
-        return [(_id_of(parse_json(line), path), ()) for line in text.splitlines() if line.strip()]
+        return [(_id_of(parse_json(line), path), ()) for line in text.split("\n") if line.strip()]
     entries = parse_json(text)
     if not isinstance(entries, list):
         raise UserError(f"{path}: expected a list of entries, got {type(entries).__name__}; give one")

@@ -38,7 +38,10 @@ def read_vggss(annotations: Path, root: Path | None = None, *, ids: Path | None 
     if ids is None:
         return pairs
     wanted = {same_id(clip_id) for clip_id in read_ids(ids)}
-    return [(clip, target) for clip, target in pairs if clip.id in wanted]
+    chosen = [(clip, target) for clip, target in pairs if clip.id in wanted]
+    if not chosen:
+        raise UserError(f"{ids}: expected ids of clips in {ANNOTATIONS}, got none of {len(wanted)}; check the list")
+    return chosen
 
 
 def missing_vggss(annotations: Path, ids: Path) -> list[Missing]:
