@@ -1,1 +1,1 @@
-"""Fuzzing of soundspot's readers: hostile bytes where each finds its file, and what comes of it; see docs/fuzzing.md."""
+"""Fuzzing of the readers: hostile bytes where each finds its file, and what may come of it; see docs/fuzzing.md."""
