@@ -129,6 +129,8 @@ class Packed:
             raise UserError(f"{folder / PACK}: expected a pack of format {FORMAT}, got another; pack anew")
         with taken_apart(folder / PACK, "what `soundspot pack` wrote", "pack again"):
             contents = Contents(**{name: _tupled(value) for name, value in head["contents"].items()})
+            if not isinstance(contents.views, tuple) or not isinstance(contents.areas, tuple):
+                raise TypeError("views and areas that are no lists")
             missing = [Missing(str(entry["clip_id"]), str(entry["reason"])) for entry in head["without_media"]]
             found = cls(folder, contents, head["data"], {}, missing)
             shards = [(folder / Path(shard["file"]).name, index(shard["bytes"])) for shard in head["shards"]]
