@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,8 +69,17 @@ def refusal(path: Path, wanted: str, error: Exception, remedy: str) -> UserError
 
 def is_file(path: Path) -> bool:
     """Whether there is such a file; of a name that a table gives, and no file can have, there is none."""
+    return _is_there(path.is_file)
+
+
+def exists(path: Path) -> bool:
+    """The same of files and folders."""
+    return _is_there(path.exists)
+
+
+def _is_there(look: Callable[[], bool]) -> bool:
     try:
-        return path.is_file()
+        return look()
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise

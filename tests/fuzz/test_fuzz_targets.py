@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 FOUND = Path(__file__).resolve().parents[2] / "fuzz" / "found"
 """A folder a target, with small files that once did what they must not."""
-EXAMPLES = 40
+READ = frozenset({
+    "changelog/cut", "changelog/damaged", "changelog/no-gzip", "checkpoint/name-of-two-lines",
+    "checkpoint/state-is-a-list", "done/deep", "looks/deep", "looks/time-is-a-list", "music_solo-json/long-name",
+    "music_synthetic-npy/header-of-python-2", "onnx/cut", "options/many-digits", "published/protocol-233",
+})  # fmt: skip
+"""Of these, those that are no harm: what is damaged is begun anew, passed over, or not looked at; a long name's media
+are missing. All others must be refused."""
+EXAMPLES = 25
 SLOW = {"weights-load": 4}
 """Fewer examples, since each builds a network."""
 WAYS = st.lists(st.tuples(st.sampled_from(sorted(MUTATIONS)), st.integers(0, 2**32 - 1)), min_size=1, max_size=3)
@@ -42,4 +49,5 @@ def test_spoilt_files_are_read_or_refused(name: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(FOUND.glob("*/*")), ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_what_was_found_before_stays_mended(path: Path) -> None:
-    assert TARGETS[path.parent.name](path.read_bytes()) in ("value", "refused")
+    wanted = "value" if f"{path.parent.name}/{path.name}" in READ else "refused"
+    assert TARGETS[path.parent.name](path.read_bytes()) == wanted

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from soundspot.textfiles import exists
 from soundspot.types import Box, Target, UserError
 
 LARGEST = 1e300
@@ -25,7 +26,7 @@ def list_file(annotations: Path, names: Sequence[str]) -> Path:
 
 def first_there(*places: Path) -> Path:
     """The first of `places` that exists; the first of all where none does, so that it can be named as missing."""
-    return next((place for place in places if place.exists()), places[0])
+    return next((place for place in places if exists(place)), places[0])
 
 
 def corners(values: object, where: str) -> Box:
