@@ -108,7 +108,7 @@ def read_header(path: Path, kind: Kind) -> tuple[dict[str, Any], dict[str, Store
             for name, entry in entries.items()
         }
         floats = all(entry["dtype"] == "F32" for entry in entries.values())
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (json.JSONDecodeError, AttributeError, LookupError, TypeError) as error:
         raise UserError(
             f"{refused}, got one without its metadata ({why(error)}); write it with `{kind.verb}`"
         ) from error

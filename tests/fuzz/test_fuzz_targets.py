@@ -19,7 +19,7 @@ READ = frozenset({
 })  # fmt: skip
 """Of these, those that are no harm: what is damaged is begun anew, passed over, or not looked at; a long name's media
 are missing. All others must be refused."""
-EXAMPLES = 25
+EXAMPLES = 40
 SLOW = {"weights-load": 4}
 """Fewer examples, since each builds a network."""
 WAYS = st.lists(st.tuples(st.sampled_from(sorted(MUTATIONS)), st.integers(0, 2**32 - 1)), min_size=1, max_size=3)
