@@ -142,7 +142,7 @@ def _check_files(root: Path, pairs: list[tuple[Clip, Target]]) -> None:
         if isinstance(path, Path) and not is_file(path)
     ]
     if missing:
-        names = ", ".join(str(path.relative_to(root)) for path in missing[:3])
+        names = ", ".join(str(path.relative_to(root) if path.is_relative_to(root) else path) for path in missing[:3])
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise UserError(f"{root}: expected all files that {LISTING} names, got none for {names}{more}; add them")
     for clip, target in pairs:

@@ -19,6 +19,7 @@ _MEDIA_ENDING = re.compile(r"\.(jpg|png|mp4|wav)$")
 _SOUND_AND_FILM = re.compile(r"(?P<id>\S+)\.flac (?P=id)\.mp4")
 """A line of DSOL's and CSOL's lists."""
 _MILLISECONDS = re.compile(r"(?P<video>.{11})_(?P<start>\d+)_(?P<end>\d+)")
+MOST_DIGITS = 10
 ID_KEYS = ("file", "id")
 """Where entries of a JSON list keep their id."""
 
@@ -128,9 +129,14 @@ def read_list(path: Path) -> list[tuple[str, tuple[str, ...]]]:
 def _read_table(path: Path) -> list[tuple[str, tuple[str, ...]]]:
     with path.open(newline="", encoding=TEXT) as file:
         rows = [row for row in csv.reader(file) if row and row[0].strip()]
-    if rows and len(rows[0]) == 4 and all(row[-1] in ("train", "test") and row[1].isdigit() for row in rows):
+    if rows and all(map(_is_vggsound, rows)):
         return [(f"{row[0]}_{int(row[1]):06d}", (row[2],)) for row in rows if row[-1] == "train"]
     return [(_without_film(row[0].strip()), ()) for row in rows]
+
+
+def _is_vggsound(row: Sequence[str]) -> bool:
+    """Whether it is a row of VGGSound's own table: video, second, class, split."""
+    return len(row) == 4 and row[-1] in ("train", "test") and row[1].isdecimal() and len(row[1]) < MOST_DIGITS
 
 
 def _without_film(name: str) -> str:
