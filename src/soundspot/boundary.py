@@ -6,17 +6,17 @@ Written and read by hand: the library would want every tensor in memory at once,
 from __future__ import annotations
 
 import json
+import math
 import os
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import index
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from soundspot.media.files import written_aside
-from soundspot.misread import why
+from soundspot.misread import parse_json, why
 from soundspot.types import UserError
 
 
@@ -51,7 +51,7 @@ class Stored(NamedTuple):
 
 def num_bytes(shape: tuple[int, ...]) -> int:
     """Of a float32 tensor."""
-    return 4 * int(np.prod(shape))
+    return 4 * math.prod(shape)
 
 
 def write_file(
@@ -100,24 +100,43 @@ def read_header(path: Path, kind: Kind) -> tuple[dict[str, Any], dict[str, Store
             raise UserError(f"{refused}, got another or a cut-off file; write it again")
         text = file.read(length)
     try:
-        entries = json.loads(text)
+        entries = parse_json(text)
         metadata = entries.pop("__metadata__")
         if metadata["format"] != kind.format:
             raise UserError(f"{refused}, got format {metadata['format']!r}; write it again with this version")
-        fields = {name: json.loads(metadata[name]) for name in kind.fields}
-        fields |= {name: json.loads(metadata[name]) if name in metadata else of() for name, of in kind.optional.items()}
+        fields = {name: parse_json(metadata[name]) for name in kind.fields}
+        fields |= {name: parse_json(metadata[name]) if name in metadata else of() for name, of in kind.optional.items()}
         stored = {
-            name: Stored(tuple(entry["shape"]), 8 + length + entry["data_offsets"][0])
+            name: Stored(tuple(map(index, entry["shape"])), 8 + length + index(entry["data_offsets"][0]))
             for name, entry in entries.items()
         }
         floats = all(entry["dtype"] == "F32" for entry in entries.values())
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (json.JSONDecodeError, AttributeError, LookupError, TypeError) as error:
         raise UserError(
             f"{refused}, got one without its metadata ({why(error)}); write it with `{kind.verb}`"
         ) from error
     wrong = [name for name, of in {**kind.fields, **kind.optional}.items() if not isinstance(fields[name], of)]
+    wrong += [name for name in kind.fields if name not in wrong and not _holds_texts(fields[name])]
     if wrong:
         raise UserError(f"{refused}, got one whose {wrong[0]} are of another form; write it with `{kind.verb}`")
-    if not floats or any(each.offset + each.num_bytes > size for each in stored.values()):
+    if not floats or not _lie_apart(stored.values(), 8 + length, size):
         raise UserError(f"{refused}, got a cut-off file or tensors of another kind; write it again")
     return fields, stored
+
+
+def _holds_texts(value: list[Any] | dict[str, Any]) -> bool:
+    """Whether all in it are texts, lists of texts, or nothing."""
+    each = value.values() if isinstance(value, dict) else value
+    return all(
+        one is None or isinstance(one, str) or (isinstance(one, list) and all(isinstance(text, str) for text in one))
+        for one in each
+    )
+
+
+def _lie_apart(stored: Iterable[Stored], begin: int, end: int) -> bool:
+    """Whether tensors have whole shapes and lie between two bytes of their file, none over another."""
+    for each in sorted(stored, key=lambda one: one.offset):
+        if min(each.shape, default=0) < 0 or each.offset < begin:
+            return False
+        begin = each.offset + each.num_bytes
+    return begin <= end

@@ -99,6 +99,11 @@ class Embeddings:
         fields, stored = read_header(path, _KIND)
         if set(stored) != set(_TENSORS) or any(len(each.shape) != 2 for each in stored.values()):
             raise UserError(f"{refusal(path, _KIND)}, got other tensors ({', '.join(sorted(stored))}); write it again")
+        plain = all(isinstance(text, str) for text in (*fields["ids"], *fields["missing"].values()))
+        plain = plain and all(isinstance(text, str) for text in fields["provenance"].values())
+        plain = plain and all(group is None or isinstance(group, str) for group in fields["groups"])
+        if not plain or not all(isinstance(labels, list) for labels in fields["labels"]):
+            raise UserError(f"{refusal(path, _KIND)}, got ids, labels or groups of another form; write it again")
         image, sound = (_read(path, *stored[name]) for name in _TENSORS)
         labels = tuple(map(tuple, fields["labels"]))
         groups, missing, provenance = tuple(fields["groups"]), fields["missing"], fields["provenance"]

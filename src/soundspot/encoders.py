@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundspot.lookup import find
+from soundspot.misread import parse_json
 from soundspot.pinned import check_sha256
 from soundspot.types import UserError
 
@@ -108,8 +109,8 @@ def _header(place: Path) -> dict[str, str]:
         length = int.from_bytes(file.read(8), "little")
         raw = file.read(min(length, 1 << 24))
     try:
-        return dict(json.loads(raw).get("__metadata__", {}))
-    except ValueError:  # cut short or not safetensors: as good as absent, a fetch replaces it
+        return dict(parse_json(raw)["__metadata__"])
+    except (LookupError, TypeError, ValueError):  # cut short or not safetensors: as good as absent, a fetch replaces it
         return {}
 
 

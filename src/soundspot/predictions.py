@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundspot.boundary import Kind, num_bytes, read_header, refusal, write_file
+from soundspot.misread import parse_json
 from soundspot.types import Missing, UserError
 
 Map = npt.NDArray[np.float32]
@@ -44,9 +46,15 @@ class Predictions:
         texts = self.provenance.get("score_low", ""), self.provenance.get("score_high", "")
         if "" in texts:
             return None
-        low, high = map(float, texts)
-        if not low < high:
-            raise UserError(f"predictions: expected score_low < score_high in the provenance, got {low} and {high}")
+        try:
+            low, high = map(float, texts)
+        except ValueError:
+            low = high = math.nan
+        if not -math.inf < low < high < math.inf:
+            raise UserError(
+                "predictions: expected numbers score_low < score_high in the provenance, got"
+                f" {' and '.join(map(repr, texts))}; predict again"
+            )
         return low, high
 
     @property
@@ -57,7 +65,13 @@ class Predictions:
     @property
     def class_names(self) -> tuple[str, ...]:
         """The names of its K maps, `classes` in the provenance as a JSON list; none where it names none."""
-        return tuple(map(str, json.loads(self.provenance.get("classes", "[]"))))
+        text = self.provenance.get("classes", "[]")
+        try:
+            return tuple(map(str, parse_json(text)))
+        except (json.JSONDecodeError, TypeError) as error:
+            raise UserError(
+                f"predictions: expected classes as a JSON list in the provenance, got {text}; predict again"
+            ) from error
 
     def save(self, path: Path) -> None:
         """Write one file at `path`, whole or not at all."""
@@ -242,8 +256,12 @@ def _read_header(path: Path) -> _Header:
     """The header, checked: the ids are those of its tensors, each once."""
     fields, stored = read_header(path, _KIND)
     ids: dict[str, list[str]] = fields["ids"]
-    fits = set(ids) == set(stored) and all(len(ids[name]) == stored[name].shape[0] for name in ids)
-    if not fits or len(set().union(*ids.values())) != sum(map(len, ids.values())):
+    fits = set(ids) == set(stored) and all(
+        isinstance(ids[name], list) and len(shape) in (3, 4) and min(shape) > 0 and len(ids[name]) == shape[0]
+        for name, (shape, _) in stored.items()
+    )
+    plain = all(isinstance(text, str) for name in ("missing", "provenance") for text in fields[name].values())
+    if not (fits and plain) or len(set().union(*ids.values())) != sum(map(len, ids.values())):
         raise UserError(f"{refusal(path, _KIND)}, got a cut-off file or ids that don't fit its tensors; write it again")
     shapes = {name: each.shape[1:] for name, each in stored.items()}
     offsets = {name: each.offset for name, each in stored.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from soundspot.misread import one_line
 
 if TYPE_CHECKING:  # `import soundspot` must not import torch
     import torch
@@ -27,6 +30,9 @@ KINDS: tuple[Kind, ...] = ("visible", "silent", "noise", "offscreen")
 
 class UserError(ValueError):
     """A mistake in what the user gave; its one-line message says what was expected, what came, and what to do."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,8 @@ class Clip:
             raise UserError(
                 f"clip {self.id}: expected one picture, got image={self.image} and video={self.video}; give one"
             )
+        if self.time_seconds is not None and not math.isfinite(self.time_seconds):
+            raise UserError(f"clip {self.id}: expected a moment in seconds, got {self.time_seconds}; mend it")
         if self.time_seconds is not None and self.video is None and (self.image is None or self.audio is None):
             raise UserError(
                 f"clip {self.id}: time_seconds={self.time_seconds} without a video, or a picture and its sound;"
@@ -80,6 +88,9 @@ class Target:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise UserError(f"target {self.clip_id}: expected kind in {KINDS}, got {self.kind!r}")
+        wrong = next((box for box in self.boxes if len(box) != 4 or not all(map(math.isfinite, box))), None)
+        if wrong is not None:
+            raise UserError(f"target {self.clip_id}: expected boxes of four finite numbers, got {wrong}; mend it")
         if self.box_labels and len(self.box_labels) != len(self.boxes):
             raise UserError(
                 f"target {self.clip_id}: expected a label a box, got {len(self.box_labels)} labels"

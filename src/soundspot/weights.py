@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soundspot.lookup import unknown
+from soundspot.misread import parse_json
 from soundspot.tensors import read_safetensors, sha256, write_safetensors
 from soundspot.types import UserError
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["find_weights", "load", "read_header", "save", "save_without_encoders", "sha256", "verify"]
 
 FORMAT = "soundspot-1"
+_UNBUILDABLE = (ArithmeticError, AssertionError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
+"""What building a method raises for options, of the right kinds, that make none."""
 BUILT_IN = {"default": "spot.safetensors"}
 """Weights that ship in the package, by name."""
 
@@ -122,7 +125,14 @@ def load(
         )
     with torch.random.fork_rng(devices=[]):  # building draws initial weights; the caller's generator must not notice
         named = _json(path, header.get("encoders", "{}"))
-        loaded = build(name, **{**saved, **_encoder_paths(named), **(options or {})})
+        try:
+            loaded = build(name, **{**saved, **_encoder_paths(named), **(options or {})})
+        except UserError:
+            raise
+        except _UNBUILDABLE as error:
+            raise UserError(
+                f"{path}: expected options that make a {name}, got {saved} ({error}); the file is damaged"
+            ) from error
     if named:  # what encoders hold isn't in the file
         loaded.options.update(dict.fromkeys(named, ""))
         tensors = {own: value for own, value in loaded.state_dict().items() if _in_tower(loaded, own)} | tensors
@@ -180,7 +190,7 @@ def _checked(path: Path, header: Mapping[str, str]) -> tuple[str, dict[str, Any]
 
 def _json(path: Path, text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except json.JSONDecodeError as error:
         raise UserError(f"{path}: expected JSON in the header, got {text[:40]!r}; the file is damaged") from error
     if not isinstance(value, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -117,8 +116,8 @@ def enlarged(predictions: Predictions, ids: Sequence[str], protocol: Protocol, *
 def check_single(clip_id: str, scores: npt.NDArray, predictions: Predictions) -> None:
     """UserError for maps of several classes, where one is needed; it names the method's option, if it has one."""
     if scores.ndim != 2:
-        options = json.loads(predictions.provenance.get("options", "{}"))
-        one = "predict again with --set output=one" if "output" in options else "choose one class's map a clip"
+        tells = '"output"' in predictions.provenance.get("options", "{}")
+        one = "predict again with --set output=one" if tells else "choose one class's map a clip"
         raise UserError(
             f"clip {clip_id}: expected one map (h, w), got {scores.shape}; {one} before scoring, or take a protocol of"
             " class-aware metrics (dsol_duet, ...)"

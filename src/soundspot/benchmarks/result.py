@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundspot.metrics.intervals import Bootstrap
-from soundspot.misread import why
+from soundspot.misread import parse_json, why
 from soundspot.types import UserError
 
 Record = dict[str, str | float | bool | None]
@@ -68,10 +68,12 @@ class Result:
     def from_json(text: str) -> Result:
         """A result as `to_json` wrote it; UserError if it isn't one."""
         try:
-            whole = json.loads(text)
+            whole = parse_json(text)
             summary = {key: Value(**_with_nan(value)) for key, value in whole.pop("summary").items()}
             beside = {key: _with_nan(values) for key, values in whole.pop("beside").items()}
-            return Result(summary=summary, beside=beside, **whole)
+            found = Result(summary=summary, beside=beside, **whole)
+            _ = found.clips  # its provenance is there
+            return found
         except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
             raise UserError(
                 f"expected a result as `soundspot score --json` prints it, got {why(error)}; score again"

@@ -84,7 +84,10 @@ def _vggss_part(name: str) -> Benchmark:
 def _samples(annotations: Path, root: Path | None) -> Pairs:
     from soundspot.data.folder import read_folder
 
-    return read_folder(root or annotations)
+    pairs = read_folder(root or annotations)
+    if not pairs:
+        raise UserError(f"{root or annotations}: expected scenes, got an empty list of them; make some")
+    return pairs
 
 
 _ONE_SECOND = "--set seconds=1 --set window=frame"

@@ -10,7 +10,7 @@ import typer
 
 from soundspot.cli.scene import Scene, Words
 from soundspot.cli.words import Annotations, Device, Ids, Json, Negatives, Root, Split, console_of
-from soundspot.misread import why
+from soundspot.textfiles import read_json
 from soundspot.types import UserError
 
 if TYPE_CHECKING:
@@ -106,10 +106,8 @@ def read_results(path: Path) -> list[Result]:
 
     if not path.is_file():
         raise UserError(f"{path}: expected results of `score --out`, got no such file; check the path")
+    whole = read_json(path, "results of `score --out`", "score again")
     try:
-        whole = json.loads(path.read_text(encoding="utf-8"))
         return [Result.from_json(json.dumps(each)) for each in (whole if isinstance(whole, list) else [whole])]
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: expected results of `score --out`, got {why(error)}; score again") from error
     except UserError as error:
         raise UserError(f"{path}: {error}") from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from soundspot.misread import parse_json
 from soundspot.types import UserError
 
 if TYPE_CHECKING:  # `soundspot --help` must not import torch
@@ -150,7 +151,7 @@ def options_of(settings: list[str]) -> dict[str, Any]:
         if not equals:
             raise UserError(f"--set: expected option=value, got {setting!r}; for example --set part=learned")
         try:
-            options[name] = json.loads(text)
+            options[name] = parse_json(text)
         except json.JSONDecodeError:
             options[name] = text
     return options

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from soundspot.data.lists import same_id
+from soundspot.textfiles import is_file
 from soundspot.train.logs import Bar
 from soundspot.types import Clip, Missing, Target
 
@@ -183,7 +184,7 @@ def _absent(clip: Clip, target: Target) -> str | None:
     if not files:
         return "no media named: give the folder that holds them"
     files += [path for path in (target.mask, target.objects) if isinstance(path, Path)]
-    return next((f"no file {path}" for path in files if not path.is_file()), None)
+    return next((f"no file {path}" for path in files if not is_file(path)), None)
 
 
 def _read(clip: Clip, decode: bool) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from soundspot.collector import collector_at_rest
 from soundspot.lookup import find
+from soundspot.misread import parse_json
+from soundspot.textfiles import is_file, read_text
 from soundspot.types import KINDS, Box, Clip, Target, UserError
 
 LISTING = "scenes.jsonl"
@@ -53,12 +55,12 @@ def read_rows(root: Path) -> Iterator[tuple[str, Row]]:
     listing = root / LISTING
     if not listing.is_file():
         raise UserError(f"{root}: expected a folder with {LISTING}, got none; give the folder that `samples` wrote")
-    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_text(listing, "a JSON object a line", "mend it").split("\n"), start=1):
         if not line.strip():
             continue
         where = f"{listing}:{number}"
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except json.JSONDecodeError as error:
             raise UserError(f"{where}: expected a JSON object a line, got {error.msg}; mend the line") from error
         if not isinstance(row, dict):
@@ -137,10 +139,10 @@ def _check_files(root: Path, pairs: list[tuple[Clip, Target]]) -> None:
         path
         for clip, target in pairs
         for path in (clip.image, clip.video, clip.audio, target.mask, target.objects)
-        if isinstance(path, Path) and not path.is_file()
+        if isinstance(path, Path) and not is_file(path)
     ]
     if missing:
-        names = ", ".join(str(path.relative_to(root)) for path in missing[:3])
+        names = ", ".join(str(path.relative_to(root) if path.is_relative_to(root) else path) for path in missing[:3])
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise UserError(f"{root}: expected all files that {LISTING} names, got none for {names}{more}; add them")
     for clip, target in pairs:

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soundspot.media.files import written_aside
+from soundspot.misread import parse_json, why
+from soundspot.textfiles import TEXT
 from soundspot.types import Clip, Missing, Target, UserError
 
 _MEDIA_ENDING = re.compile(r"\.(jpg|png|mp4|wav)$")
 _SOUND_AND_FILM = re.compile(r"(?P<id>\S+)\.flac (?P=id)\.mp4")
 """A line of DSOL's and CSOL's lists."""
 _MILLISECONDS = re.compile(r"(?P<video>.{11})_(?P<start>\d+)_(?P<end>\d+)")
+MOST_DIGITS = 10
 ID_KEYS = ("file", "id")
 """Where entries of a JSON list keep their id."""
 
@@ -119,23 +122,34 @@ def read_list(path: Path) -> list[tuple[str, tuple[str, ...]]]:
     try:
         rows = _read_json(path) if path.suffix in (".json", ".jsonl") else _read_table(path)
     except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: expected clip ids as text, got: {error}; write or fetch it again") from error
+        raise UserError(f"{path}: expected clip ids as text, got {why(error)}; write or fetch it again") from error
     return [(_MEDIA_ENDING.sub("", name), labels) for name, labels in rows]
 
 
 def _read_table(path: Path) -> list[tuple[str, tuple[str, ...]]]:
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding=TEXT) as file:
         rows = [row for row in csv.reader(file) if row and row[0].strip()]
-    if rows and len(rows[0]) == 4 and all(row[-1] in ("train", "test") and row[1].isdigit() for row in rows):
+    if rows and all(map(_is_vggsound, rows)):
         return [(f"{row[0]}_{int(row[1]):06d}", (row[2],)) for row in rows if row[-1] == "train"]
-    return [(_SOUND_AND_FILM.sub(r"\g<id>", row[0].strip()), ()) for row in rows]
+    return [(_without_film(row[0].strip()), ()) for row in rows]
+
+
+def _is_vggsound(row: Sequence[str]) -> bool:
+    """Whether it is a row of VGGSound's own table: video, second, class, split."""
+    return len(row) == 4 and row[-1] in ("train", "test") and row[1].isdecimal() and len(row[1]) < MOST_DIGITS
+
+
+def _without_film(name: str) -> str:
+    """Of a sound's and a film's file the id that both bear; any other name as it is."""
+    both = _SOUND_AND_FILM.fullmatch(name)
+    return name if both is None else both["id"]
 
 
 def _read_json(path: Path) -> list[tuple[str, tuple[str, ...]]]:
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding=TEXT)
     if path.suffix == ".jsonl":
-        return [(_id_of(json.loads(line), path), ()) for line in text.splitlines() if line.strip()]
-    entries = json.loads(text)
+        return [(_id_of(parse_json(line), path), ()) for line in text.split("\n") if line.strip()]
+    entries = parse_json(text)
     if not isinstance(entries, list):
         raise UserError(f"{path}: expected a list of entries, got {type(entries).__name__}; give one")
     return [(_id_of(entry, path), ()) for entry in entries]

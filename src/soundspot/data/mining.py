@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from soundspot.arrays import load_array
 from soundspot.media.files import written_aside
+from soundspot.textfiles import read_json, read_text, taken_apart
 from soundspot.types import UserError
 
 Modality = Literal["image", "audio"]
@@ -108,13 +110,21 @@ class Neighbours:
         path, journal = (self.folder / f"{modality}_{name}" for name in ("index.npy", "progress.json"))
         if not path.is_file() or not journal.is_file():
             raise UserError(f"{self.folder}: expected neighbours by {modality}, got no {path.name}; mine them too")
-        state = json.loads(journal.read_text())
+        wanted = "what `soundspot neighbours` wrote"
+        state = read_json(journal, wanted, "mine them anew")
+        if not isinstance(state, dict) or not {"done", "rows"} <= state.keys():
+            raise UserError(f"{journal}: expected {wanted}, got something else; mine them anew")
         if state["done"] != state["rows"] or state["rows"] != len(self.names):
             raise UserError(
                 f"{path}: expected neighbours of all {len(self.names)} clips, got {state['done']} of {state['rows']};"
                 " run the mining again, it goes on where it stopped"
             )
-        opened: npt.NDArray[np.int32] = np.load(path, mmap_mode="r")
+        try:
+            opened: npt.NDArray[np.int32] = load_array(path, mapped="r")
+        except ValueError as error:
+            raise UserError(f"{path}: expected {wanted}, got no such file ({error}); mine them anew") from error
+        if opened.ndim != 2 or len(opened) != len(self.names) or opened.dtype != np.int32:
+            raise UserError(f"{path}: expected {wanted}, got {opened.dtype} {opened.shape}; mine them anew")
         return opened
 
     def drawn(self, modality: Modality, clip_id: str, number: float) -> str:
@@ -122,6 +132,10 @@ class Neighbours:
         if clip_id not in self.row:
             raise UserError(f"{self.folder}: expected neighbours of clip {clip_id}, got none; mine them for this list")
         rows = self.index[modality][self.row[clip_id]]
+        if not ((rows >= 0) & (rows < len(self.names))).all():
+            raise UserError(
+                f"{self.folder}: expected neighbours among its {len(self.names)} clips, got others; mine anew"
+            )
         allowed = [int(row) for row in rows if self.among is None or self.names[row] in self.among]
         if not allowed:
             raise UserError(
@@ -154,8 +168,9 @@ def _fingerprint(unit: torch.Tensor) -> float:
 def _resume(journal: Path, task: dict[str, int | float]) -> int:
     if not journal.is_file():
         return 0
-    state = json.loads(journal.read_text())
-    done = int(state.pop("done"))
+    state = read_json(journal, "how far the mining came", "delete it to begin anew")
+    with taken_apart(journal, "how far the mining came", "delete it to begin anew"):
+        done = int(state.pop("done"))
     return done if state == task else 0
 
 
@@ -164,7 +179,7 @@ def _array(path: Path, kind: type[np.generic], shape: tuple[int, int], fresh: bo
 
 
 def _read_ids(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return read_text(path, "ids", "mine them anew").removesuffix("\n").split("\n") if path.is_file() else []
 
 
 def _write_ids(path: Path, names: list[str]) -> None:

@@ -13,11 +13,11 @@ epoch), whatever the number of workers or ranks; an epoch has each clip once; an
 from __future__ import annotations
 
 import io
-import json
 import os
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from soundspot.collector import collector_at_rest
 from soundspot.data.decoding import Decoded, Draws, Pair, Pixels, training_side
 from soundspot.lookup import find
 from soundspot.media.errors import MediaError
+from soundspot.misread import parse_json
+from soundspot.textfiles import taken_apart
 from soundspot.types import Clip, Inputs, Missing, Target, UserError
 
 PACK = "pack.json"
@@ -99,7 +101,7 @@ class Row:
         clip = Clip(self.clip_id, labels=self.labels, group=self.group)
         if self.target is None:
             return clip, None
-        boxes = tuple(tuple(box) for box in self.target.get("boxes", ()))
+        boxes = tuple(tuple(map(float, box)) for box in self.target.get("boxes", ()))
         names = tuple(self.target.get("box_labels", ()))
         kind = self.target.get("kind", "visible")
         return clip, Target(self.clip_id, kind, boxes, names, labels=self.labels, group=self.group)
@@ -125,28 +127,26 @@ class Packed:
         head = _read_json(folder / PACK)
         if head.get("format") != FORMAT:
             raise UserError(f"{folder / PACK}: expected a pack of format {FORMAT}, got another; pack anew")
-        contents = Contents(**{name: _tupled(value) for name, value in head["contents"].items()})
-        found = cls(folder, contents, head["data"], {}, [Missing(**entry) for entry in head["without_media"]])
-        for shard in head["shards"]:
-            found._add(folder / shard["file"], shard["bytes"])
+        with taken_apart(folder / PACK, "what `soundspot pack` wrote", "pack again"):
+            contents = Contents(**{name: _tupled(value) for name, value in head["contents"].items()})
+            if not isinstance(contents.views, tuple) or not isinstance(contents.areas, tuple):
+                raise TypeError("views and areas that are no lists")
+            missing = [Missing(str(entry["clip_id"]), str(entry["reason"])) for entry in head["without_media"]]
+            found = cls(folder, contents, head["data"], {}, missing)
+            shards = [(folder / Path(shard["file"]).name, index(shard["bytes"])) for shard in head["shards"]]
+        for shard, size in shards:
+            found._add(shard, size)
         return found
 
     def _add(self, shard: Path, size: int) -> None:
         if not shard.is_file() or shard.stat().st_size != size:
             raise UserError(f"{shard}: expected the {size} bytes that {PACK} lists, got another file; pack again")
-        for row in index_rows(index_of(shard)):
-            if "missing" in row:
-                self.missing.append(Missing(row["id"], row["missing"]))
-                continue
-            self.rows[row["id"]] = Row(
-                row["id"],
-                shard,
-                row["sample_rate"],
-                [{name: tuple(part) for name, part in moment.items()} for moment in row["moments"]],
-                tuple(row.get("labels", ())),
-                row.get("group"),
-                row.get("target"),
-            )
+        with taken_apart(index_of(shard), "the index of a shard", "pack again"):
+            for row in index_rows(index_of(shard)):
+                if "missing" in row:
+                    self.missing.append(Missing(str(row["id"]), str(row["missing"])))
+                else:
+                    self.rows[str(row["id"])] = _row(row, shard, size)
 
     @property
     def moves(self) -> bool:
@@ -157,11 +157,23 @@ class Packed:
         """UserError unless it holds what a method with these Inputs is trained on."""
         lacking = self.contents.lacks(Contents.of(inputs, areas))
         if lacking:
-            raise UserError(f"{self.folder}: expected a pack with {', '.join(lacking)}; pack it with the same --set")
+            raise UserError(
+                f"{self.folder}: expected a pack with {', '.join(lacking)}, got another; pack it with the same --set"
+            )
 
     def decode(self, clip_id: str, draws: Draws) -> Decoded:
         """The clip at the moment that was drawn; raises MediaError where its bytes are not those that were packed."""
         row = self.rows[clip_id]
+        try:
+            return self._decoded(row, draws)
+        except MediaError:
+            raise
+        except (OSError, SyntaxError, ValueError) as error:  # of bytes that are those of the index, and no picture
+            raise MediaError(
+                f"{row.shard}: clip {clip_id}: expected pictures and a sound, got '{error}'; pack again"
+            ) from error
+
+    def _decoded(self, row: Row, draws: Draws) -> Decoded:
         parts = row.moments[min(int(draws.moment * len(row.moments)), len(row.moments) - 1)]
         samples: npt.NDArray[np.int16] | None = None
         areas: dict[str, Pixels] = {}
@@ -173,7 +185,7 @@ class Packed:
                 areas[ending.removesuffix(".png")] = np.asarray(Image.open(io.BytesIO(self._bytes(row, part))))
             elif ending != "jpg":
                 frames.setdefault(ending.split(".")[0], []).append(_picture(self._bytes(row, part)))
-        assert samples is not None
+        assert samples is not None  # as `_row` made sure
         return Decoded(_picture(self._bytes(row, parts["jpg"])), samples, row.sample_rate, areas, frames)
 
     def _bytes(self, row: Row, part: Part) -> bytes:
@@ -200,6 +212,30 @@ class Packed:
             os.close(file)
 
 
+def _row(row: Mapping[str, Any], shard: Path, size: int) -> Row:
+    """A line of an index, its parts within the shard; whatever else it raises than ValueError: it is no such line."""
+    moments: list[Mapping[str, Part]] = []
+    for moment in row["moments"]:
+        parts = {
+            name: (index(start), index(length), index(checksum)) for name, (start, length, checksum) in moment.items()
+        }
+        within = all(start >= 0 <= length and start + length <= size for start, length, _ in parts.values())
+        if not within or "jpg" not in parts or SOUNDS.keys().isdisjoint(parts):
+            raise ValueError("no picture or no sound within the shard")
+        moments.append(parts)
+    target, labels, rate = row.get("target"), row.get("labels", ()), index(row["sample_rate"])
+    if (
+        not moments
+        or rate <= 0
+        or not isinstance(target, dict | None)
+        or not all(isinstance(name, str) for name in labels)
+    ):
+        raise TypeError("a field of another kind")
+    found = Row(str(row["id"]), shard, rate, moments, tuple(labels), row.get("group"), target)
+    found.pair()
+    return found
+
+
 def index_of(shard: Path) -> Path:
     """The file of a shard's index."""
     return shard.with_suffix(".jsonl")
@@ -221,14 +257,14 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     try:
         with path.open(encoding="utf-8") as file:
             for line in file:
-                yield json.loads(line)
+                yield parse_json(line)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: expected the index of a shard, got {error}; pack again") from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: expected what `soundspot pack` wrote, got {error}; pack again") from error
     if not isinstance(found, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundspot.localize.regions import boxes_of
+from soundspot.misread import parse_json
 from soundspot.types import Box, UserError
 
 Heat = npt.NDArray[np.float32]
@@ -38,8 +38,8 @@ class ClassThresholds:
             " mend it"
         )
         try:
-            given = {name: float(value) for name, value in json.loads(text).items()}
-        except (ValueError, AttributeError, TypeError) as error:
+            given = {name: float(value) for name, value in parse_json(text).items()}
+        except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
             raise refused from error
         if not given.keys() <= {"heard", "seen"}:
             raise refused

@@ -18,6 +18,7 @@ from soundspot.localize.localizer import Localizer
 from soundspot.localize.run import Localized, Wanted, localize
 from soundspot.localize.source import open_source
 from soundspot.media.files import FILMS, written_aside
+from soundspot.misread import one_line, parse_json
 from soundspot.types import UserError
 
 DONE = "done.json"
@@ -125,9 +126,9 @@ def _asked(path: Path, wanted: Wanted) -> dict[str, Any]:
 def _finished(path: Path, place: Path, wanted: Wanted) -> Outcome | None:
     """What an earlier run of the same words found of the same film, if it finished it."""
     try:
-        known = json.loads((place / DONE).read_text())
+        known = parse_json((place / DONE).read_bytes())
         if known["asked"] != json.loads(json.dumps(_asked(path, wanted))):
             return None
-        return Outcome(path, known["facts"], str(known["line"]))
+        return Outcome(path, dict(known["facts"]), one_line(str(known["line"])))
     except (OSError, ValueError, KeyError, TypeError):
         return None

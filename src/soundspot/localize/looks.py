@@ -20,6 +20,8 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 import numpy.typing as npt
 
+from soundspot.misread import parse_json
+
 FORMAT = "soundspot looks 1"
 Floats = npt.NDArray[np.float32]
 _NOTHING: Floats = np.zeros((0, 0), dtype=np.float32)
@@ -161,12 +163,15 @@ class _Row(NamedTuple):
 def _parsed(line: bytes) -> _Row | None:
     """None for a line that `add` did not write."""
     try:
-        row = json.loads(line)
+        row = parse_json(line)
         maps, seen = (tuple(int(size) for size in shape) for shape in row.pop("shapes"))
-        level = -math.inf if row["level_dbfs"] is None else row["level_dbfs"]
+        level = -math.inf if row["level_dbfs"] is None else float(row["level_dbfs"])
+        balance = None if row["balance"] is None else float(row["balance"])
+        moment, change = float(row["time_seconds"]), float(row["change"])
         tags = tuple((str(name), float(value)) for name, value in row["tags"])
         tuples = {name: tuple(float(value) for value in row[name]) for name in ("heard", "peaks")}
-        look = Look(**{**row, **tuples, "maps": _NOTHING, "level_dbfs": float(level), "tags": tags})
-    except (ValueError, TypeError, KeyError, AttributeError):
+        look = Look(moment, _NOTHING, level, change, tags=tags, balance=balance, **tuples)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return None
-    return _Row(look, (maps, seen)) if min((*maps, *seen), default=0) >= 0 else None
+    fine = math.isfinite(moment) and len(maps) in (2, 3) and min((*maps, *seen), default=0) >= 0
+    return _Row(look, (maps, seen)) if fine else None

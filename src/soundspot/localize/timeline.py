@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from bisect import bisect_left
 from collections import Counter
@@ -16,7 +15,8 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from soundspot.localize.classes import ClassMoment, ClassVerdict, Layer, blended, names_of
-from soundspot.types import Box
+from soundspot.misread import parse_json
+from soundspot.types import Box, UserError
 
 if TYPE_CHECKING:
     import pandas
@@ -47,8 +47,22 @@ class Calibration:
 
     @classmethod
     def of(cls, header: Mapping[str, str]) -> Calibration | None:
-        """The calibration that a weights' header holds, if it does."""
-        return cls(**json.loads(header["calibration"])) if "calibration" in header else None
+        """The calibration that a weights' header holds, if it does; UserError where it can't be read."""
+        if "calibration" not in header:
+            return None
+        text = header["calibration"]
+        try:
+            given = {name: None if value is None else float(value) for name, value in parse_json(text).items()}
+            found = cls(**given)  # type: ignore[arg-type]
+            if math.isfinite(found.scale) and math.isfinite(found.offset) and 0 <= found.low <= found.high <= 1:
+                return found
+            problem: Exception | None = None
+        except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+            problem = error
+        raise UserError(
+            f'expected a calibration such as {{"scale": 4.5, "offset": -1.0}} in the weights\' header, got {text};'
+            " calibrate again"
+        ) from problem
 
     def probability(self, score: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """The probability that the score stands for a visible source."""

@@ -20,6 +20,7 @@ GRAPH_NODE, GRAPH_INITIALIZER = 1, 5
 NODE_INPUT, NODE_OUTPUT, NODE_OP_TYPE = 1, 2, 4
 TENSOR_DIMS, TENSOR_DATA_TYPE, TENSOR_FLOATS, TENSOR_NAME, TENSOR_RAW, TENSOR_EXTERNAL = 1, 2, 4, 8, 9, 13
 ENTRY_KEY, ENTRY_VALUE = 1, 2
+MOST_BITS = 64
 FLOAT = 1
 """TensorProto.DataType of float32."""
 
@@ -40,7 +41,16 @@ def read_layers(model: bytes, external: Mapping[str, bytes]) -> list[tuple[str, 
 
     `external` holds the files that the model keeps its tensors in, by the name it calls them.
     """
-    graph = next(_messages(memoryview(model), MODEL_GRAPH), None)
+    try:
+        return _layers(memoryview(model), external)
+    except UserError:
+        raise
+    except (LookupError, TypeError, ValueError, struct.error) as error:
+        raise UserError(f"expected an ONNX model, got a damaged one ({error}); fetch the package again") from error
+
+
+def _layers(model: memoryview, external: Mapping[str, bytes]) -> list[tuple[str, Array, Array]]:
+    graph = next(_messages(model, MODEL_GRAPH), None)
     if graph is None:
         raise UserError("expected an ONNX model, got a file without a graph; fetch the package again")
     nodes = [_node(message) for message in _messages(graph, GRAPH_NODE)]
@@ -56,8 +66,10 @@ def read_layers(model: bytes, external: Mapping[str, bytes]) -> list[tuple[str, 
 
 def _origin(name: str, passed: Mapping[str, str]) -> str:
     """The tensor that `name` is a quantised and dequantised copy of."""
-    while name in passed:
-        name = passed[name]
+    for _ in passed:
+        name = passed.get(name, name)
+    if name in passed:
+        raise ValueError(f"{name!r} is made of itself")
     return name
 
 
@@ -70,6 +82,8 @@ def _varint(data: Message, at: int) -> tuple[int, int]:
         at, shift = at + 1, shift + 7
         if byte < 0x80:
             return value, at
+        if shift >= MOST_BITS:
+            raise ValueError("a number without an end")
 
 
 def _fields(data: Message) -> Iterator[tuple[int, int | memoryview]]:
@@ -88,6 +102,8 @@ def _fields(data: Message) -> Iterator[tuple[int, int | memoryview]]:
             size = 8 if wire == 1 else 4
         else:
             raise UserError(f"expected an ONNX model, got protobuf wire type {wire}; fetch the package again")
+        if at + size > len(view):
+            raise ValueError("a field that is cut off")
         yield number, view[at : at + size]
         at += size
 
@@ -96,9 +112,14 @@ def _messages(data: Message, number: int) -> Iterator[memoryview]:
     return (value for found, value in _fields(data) if found == number and isinstance(value, memoryview))
 
 
+def _bytes(value: int | memoryview) -> memoryview:
+    if isinstance(value, int):
+        raise TypeError("a number where bytes should be")
+    return value
+
+
 def _text(value: int | memoryview) -> str:
-    assert isinstance(value, memoryview)
-    return bytes(value).decode()
+    return bytes(_bytes(value)).decode()
 
 
 def _numbers(value: int | memoryview) -> list[int]:
@@ -132,25 +153,25 @@ def _tensor(data: Message, external: Mapping[str, bytes]) -> tuple[str, Array]:
         if number == TENSOR_DIMS:
             dims += _numbers(value)
         elif number == TENSOR_DATA_TYPE:
-            assert isinstance(value, int)
-            kind = value
+            kind = value if isinstance(value, int) else 0
         elif number == TENSOR_NAME:
             name = _text(value)
         elif number == TENSOR_RAW:
-            assert isinstance(value, memoryview)
-            raw = value
+            raw = _bytes(value)
         elif number == TENSOR_FLOATS:
-            assert isinstance(value, memoryview)
-            floats += struct.unpack(f"<{len(value) // 4}f", value)
+            packed = _bytes(value)
+            floats += struct.unpack(f"<{len(packed) // 4}f", packed)
         elif number == TENSOR_EXTERNAL:
-            entry = dict(_fields(value if isinstance(value, memoryview) else b""))
+            entry = dict(_fields(_bytes(value)))
             place[_text(entry[ENTRY_KEY])] = _text(entry[ENTRY_VALUE])
     if kind != FLOAT:
         return name, np.empty(0, np.float32)
     if place:
         if place["location"] not in external:
             raise UserError(f"expected the tensors' file {place['location']} beside the ONNX model; fetch it again")
-        start = int(place.get("offset", 0))
-        raw = memoryview(external[place["location"]])[start : start + int(place["length"])]
+        start, size = int(place.get("offset", 0)), int(place["length"])
+        if start < 0 or size < 0:
+            raise ValueError("a tensor that begins before its file")
+        raw = memoryview(external[place["location"]])[start : start + size]
     values = np.frombuffer(raw, "<f4") if len(raw) else np.array(floats, np.float32)
     return name, values.astype(np.float32).reshape(dims)

@@ -5,7 +5,6 @@ COCO (Lin et al., arXiv 1405.0312). Outlines are polygons, or run lengths down t
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +15,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from soundspot.misread import why
+from soundspot.textfiles import is_file, read_json, read_text, taken_apart
 from soundspot.types import UserError
 
 Mask = npt.NDArray[np.bool_]
 Points = npt.NDArray[np.float64]
 """(N, 2) of x, y in pixels."""
+MOST_WIDTHS = 1000.0
+"""Of its picture, by which a point of a label file may lie outside: more is none."""
 YOLO_MASKS, YOLO_BOXES = "instance_segmentation", "object_detection"
 
 
@@ -91,8 +92,9 @@ def read_photos(folder: Path, annotations: Path | None = None) -> tuple[list[Pho
 
 def _read_instances(folder: Path, path: Path) -> tuple[list[Photo], list[str]]:
     """COCO's own format."""
-    try:
-        whole = json.loads(path.read_text(encoding="utf-8"))
+    wanted = "COCO's instances (images, annotations, categories)"
+    whole = read_json(path, wanted)
+    with taken_apart(path, wanted):
         names = {row["id"]: str(row["name"]) for row in whole["categories"]}
         licences = {row["id"]: str(row["name"]) for row in whole.get("licenses", ())}
         things: dict[int, list[Thing]] = {}
@@ -100,10 +102,6 @@ def _read_instances(folder: Path, path: Path) -> tuple[list[Photo], list[str]]:
             things.setdefault(row["image_id"], []).append(_thing(names[row["category_id"]], row))
         listed = [(row, tuple(things.get(row["id"], ()))) for row in whole["images"]]
         sizes = [(int(row["width"]), int(row["height"]), str(row["file_name"])) for row, _ in listed]
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{path}: expected COCO's instances (images, annotations, categories), got {why(error)}; fetch it again"
-        ) from error
     photos, missing, files = [], [], _Files(folder)
     for (row, some), (width, height, name) in zip(listed, sizes, strict=True):
         file = files.find(name)
@@ -115,13 +113,22 @@ def _read_instances(folder: Path, path: Path) -> tuple[list[Photo], list[str]]:
     return photos, missing
 
 
+def _runs(counts: Any) -> tuple[int, ...]:
+    """Run lengths from either form; ValueError for what are none."""
+    runs = tuple(unpack_runs(counts) if isinstance(counts, str) else map(int, counts))
+    if min(runs, default=0) < 0:
+        raise ValueError("a run of less than nothing")
+    return runs
+
+
 def _thing(category: str, row: Mapping[str, Any]) -> Thing:
     outline, crowd = row["segmentation"], bool(row.get("iscrowd", 0))
     if isinstance(outline, Mapping):
-        counts = outline["counts"]
-        runs = unpack_runs(counts) if isinstance(counts, str) else [int(value) for value in counts]
-        return Thing(category, crowd, runs=tuple(runs))
-    return Thing(category, crowd, tuple(np.asarray(part, dtype=np.float64).reshape(-1, 2) for part in outline))
+        return Thing(category, crowd, runs=_runs(outline["counts"]))
+    parts = tuple(np.asarray(part, dtype=np.float64).reshape(-1, 2) for part in outline)
+    if not all(np.isfinite(part).all() for part in parts):
+        raise ValueError("a point that is nowhere")
+    return Thing(category, crowd, parts)
 
 
 class _Files:
@@ -131,7 +138,7 @@ class _Files:
         self.places = [folder, *sorted(p for p in [*folder.glob("*/"), *folder.glob("images/*/")] if p.is_dir())]
 
     def find(self, name: str) -> Path | None:
-        place = next((place for place in self.places if (place / name).is_file()), None)
+        place = next((place for place in self.places if is_file(place / name)), None)
         if place is None:
             return None
         if place is not self.places[0]:  # the next one lies there too
@@ -173,7 +180,8 @@ def _names(config: Path) -> dict[int, str]:
     """Class number -> name from the `names:` of a YOLO config."""
     if not config.is_file():
         raise UserError(f"{config}: expected it to name the classes, got no such file; add it")
-    rows = re.findall(r"^\s+(\d+):\s*['\"]?([^'\"#\n]+?)['\"]?\s*$", config.read_text(encoding="utf-8"), re.MULTILINE)
+    text = read_text(config, "rows such as '  18: dog' below names:", "write the names so")
+    rows = re.findall(r"^\s+(\d{1,9}):\s*['\"]?([^'\"#\n]+?)['\"]?\s*$", text, re.MULTILINE)
     if not rows:
         raise UserError(f"{config}: expected rows such as '  18: dog' below names:, got none; write the names so")
     return {int(number): name for number, name in rows}
@@ -181,11 +189,18 @@ def _names(config: Path) -> dict[int, str]:
 
 def _label_lines(path: Path | None, names: Mapping[int, str]) -> Iterator[tuple[str, Points]]:
     """Class and numbers of each line of a label file."""
-    for line in path.read_text(encoding="utf-8").splitlines() if path else ():
-        number, *values = line.split()
-        if int(number) not in names:
+    if path is None:
+        return
+    wanted = "lines of a class's number and of points x y in 0..1"
+    for line in filter(str.strip, read_text(path, wanted).split("\n")):
+        number, *words = line.split()
+        with taken_apart(path, wanted):
+            label, values = int(number), np.array(words, dtype=np.float64)
+            if len(values) % 2 or not (np.abs(values) < MOST_WIDTHS).all():
+                raise ValueError("no points")
+        if label not in names:
             raise UserError(f"{path}: expected classes that config.yaml names, got {number}; add its name")
-        yield names[int(number)], np.array(values, dtype=np.float64)
+        yield names[label], values
 
 
 def unpack_runs(text: str) -> list[int]:

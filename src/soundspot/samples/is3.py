@@ -27,6 +27,7 @@ from soundspot.samples.recordings import Stock, find_recordings
 from soundspot.samples.scene import box_of, size_bin
 from soundspot.samples.sound import SECONDS, write_wav
 from soundspot.samples.vpo import joint_side
+from soundspot.textfiles import read_json
 from soundspot.train.logs import Bar
 from soundspot.types import UserError
 
@@ -234,10 +235,7 @@ def _read_decisions(path: Path, rows: Sequence[Mapping[str, Any]], mark: str) ->
 def _read_json(path: Path, what: str) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path}: expected {what}, got no such file; check the path")
-    try:
-        whole = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: expected {what}, got no JSON ({error}); make it again") from error
+    whole = read_json(path, what, "make it again")
     if not isinstance(whole, dict):
         raise UserError(f"{path}: expected {what}, got a {type(whole).__name__}; make it again")
     return whole

@@ -6,6 +6,7 @@ import gzip
 import re
 import shutil
 import subprocess
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 from soundspot.encoders import cache_folder
 from soundspot.types import UserError
 
+MOST_CHARACTERS = 1000
+"""Of a changelog's first line."""
 STATUS = Path("/var/lib/dpkg/status")
 
 
@@ -80,12 +83,15 @@ def found_in(folder: Path, names: Sequence[str]) -> Packages:
 
 
 def version_of(share: Path, name: str) -> str:
-    """A package's version from the first line of its changelog, "unknown" if it has none."""
+    """A package's version from the first line of its changelog, "unknown" if it has none that can be read."""
     for file in ("changelog.Debian.gz", "changelog.gz"):
         changelog = share / "doc" / name / file
         if changelog.is_file():
-            with gzip.open(changelog, "rt", encoding="utf-8", errors="replace") as text:
-                first = re.match(r"\S+ \(([^)]+)\)", text.readline())
+            try:
+                with gzip.open(changelog, "rt", encoding="utf-8", errors="replace") as text:
+                    first = re.match(r"\S+ \(([^)]+)\)", text.readline(MOST_CHARACTERS))
+            except (EOFError, gzip.BadGzipFile, zlib.error):
+                continue
             if first:
                 return first[1]
     return "unknown"

@@ -23,6 +23,7 @@ from soundspot.samples.paste_choice import (
 from soundspot.samples.paste_files import read_listed
 from soundspot.samples.scene import Cutout
 from soundspot.samples.sound import Sound
+from soundspot.textfiles import is_file, read_table
 from soundspot.types import UserError
 
 SPLITS = ("train", "calibration", "test")
@@ -118,10 +119,9 @@ def find_sounds(source: Path) -> dict[str, list[Sound]]:
     for path in sorted(p for p in (source / "sounds").glob("*/*") if p.suffix.lower() in SOUNDS):
         found.setdefault(path.parent.name, []).append(Sound(path.stem, path.parent.name, path))
     for listing in sorted(source.rglob("esc50.csv")):
-        for row in listing.read_text(encoding="utf-8").splitlines()[1:]:
-            name, *_, category = row.split(",")[:4]
-            path, label = listing.parent.parent / "audio" / name, ESC_CLASSES.get(_plain(category))
-            if label and path.is_file():
+        for row in read_table(listing, ("filename", "category")):
+            path, label = listing.parent.parent / "audio" / row["filename"], ESC_CLASSES.get(_plain(row["category"]))
+            if label and is_file(path):
                 # "1-100032-A-0" is ESC-10's "1-100032-A"
                 found.setdefault(label, []).append(Sound(path.stem.rsplit("-", 1)[0], label, path))
     for folder in sorted(p for p in [*source.glob("*/"), *source.glob("*/*/")] if p.is_dir()):

@@ -12,6 +12,9 @@ from pathlib import Path
 from soundspot.types import UserError
 
 ZLIB, FOLDER, ZSTD = 1, 2, 4
+MOST_FILES = 100_000
+MOST_BYTES = 128 * 2**20
+"""Of one file, unpacked."""
 
 
 def read_rcc(path: Path, endings: tuple[str, ...] = ("",)) -> dict[str, bytes]:
@@ -21,25 +24,30 @@ def read_rcc(path: Path, endings: tuple[str, ...] = ("",)) -> dict[str, bytes]:
         raise UserError(f"{path}: expected a Qt resource file, got one that begins with {raw[:4]!r}; give another")
     version, tree, data, names = struct.unpack_from(">4I", raw, 4)
     try:
-        found = dict(_walk(raw, tree, 14 if version < 2 else 22, names))
+        found = dict(_walk(raw, tree, 14 if version < 2 else 22, names, set()))
         return {name: _contents(raw, data + at, flags) for name, (flags, at) in found.items() if name.endswith(endings)}
-    except (struct.error, UnicodeDecodeError, zlib.error) as error:
+    except UserError:
+        raise
+    except (struct.error, RecursionError, ValueError, zlib.error) as error:
         raise UserError(
             f"{path}: expected a whole Qt resource file, got a broken one ({error}); fetch it again"
         ) from error
 
 
 def _walk(
-    raw: bytes, tree: int, entry: int, names: int, number: int = 0, above: str = ""
+    raw: bytes, tree: int, entry: int, names: int, seen: set[int], number: int = 0, above: str = ""
 ) -> Iterator[tuple[str, tuple[int, int]]]:
     """Full name, flags and data offset of every file below tree node `number`; the root's name is empty."""
+    if number in seen or len(seen) > MOST_FILES:
+        raise ValueError("a folder that lies in itself")
+    seen.add(number)
     at = tree + number * entry
     name_at, flags = struct.unpack_from(">IH", raw, at)
     name = _name(raw, names + name_at) if number else ""
     if flags & FOLDER:
         count, first = struct.unpack_from(">II", raw, at + 6)
         for child in range(first, first + count):
-            yield from _walk(raw, tree, entry, names, child, f"{above}{name}/" if number else "")
+            yield from _walk(raw, tree, entry, names, seen, child, f"{above}{name}/" if number else "")
     else:
         (data_at,) = struct.unpack_from(">I", raw, at + 10)  # behind two bytes each of country and language
         yield above + name, (flags, data_at)
@@ -56,7 +64,11 @@ def _contents(raw: bytes, at: int, flags: int) -> bytes:
     (length,) = struct.unpack_from(">I", raw, at)
     packed = raw[at + 4 : at + 4 + length]
     if flags & ZLIB:
-        return zlib.decompress(packed[4:])
+        whole = zlib.decompressobj()
+        unpacked = whole.decompress(packed[4:], MOST_BYTES)
+        if not whole.eof:
+            raise ValueError(f"a file cut off, or of more than {MOST_BYTES // 2**20} MB")
+        return unpacked
     return _unpack_zstd(packed) if flags & ZSTD else packed
 
 

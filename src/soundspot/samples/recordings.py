@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import numpy as np
 from soundspot.media.errors import MediaError
 from soundspot.samples import stamps_choice
 from soundspot.samples.sound import SECONDS, Rng, Samples, Sound, fill, set_level
+from soundspot.textfiles import is_file, read_table
 from soundspot.types import UserError
 
 ENDINGS = (".wav", ".ogg", ".mp3", ".flac", ".opus", ".m4a", ".aac", ".webm", ".mp4")
@@ -54,10 +54,9 @@ def _in_folder(folder: Path) -> list[Sound]:
         return _of_stamps(stamps)
     listing = next(iter(sorted(folder.rglob("esc50.csv"))), None)
     if listing is not None:
-        with listing.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = read_table(listing, ("filename", "category"))
         places = [(listing.parent.parent / "audio" / row["filename"], row["category"]) for row in rows]
-        return [_sound(path, plain(label)) for path, label in places if path.is_file()]
+        return [_sound(path, plain(label)) for path, label in places if is_file(path)]
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and p.parent != folder)
     return [_sound(path, plain(path.parent.name)) for path in paths if path.is_file()]
 

@@ -6,7 +6,6 @@ a photo does not say which ones. docs/samples/vpo.md names what was left out, an
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from soundspot.lookup import find
 from soundspot.samples.recordings import plain
 from soundspot.samples.sound import Sound
+from soundspot.textfiles import read_json, read_text
 from soundspot.types import UserError
 
 
@@ -85,16 +85,13 @@ def read_pairings(path: Path | None) -> dict[str, Pairing]:
     """
     if path is None:
         return dict(PAIRINGS)
-    wanted = f'{path}: expected a JSON object such as {{"dog": ["dog_bark"]}}'
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{wanted}, got no JSON ({error}); mend it") from error
+    wanted = 'a JSON object such as {"dog": ["dog_bark"]}'
+    rows = read_json(path, wanted, "mend it")
     fine = isinstance(rows, dict) and all(
         isinstance(some, list) and all(isinstance(name, str) for name in some) for some in rows.values()
     )
     if not fine:
-        raise UserError(f"{wanted}, got something else; mend it")
+        raise UserError(f"{path}: expected {wanted}, got something else; mend it")
     kept = {category: replace(pairing, sounds=()) for category, pairing in PAIRINGS.items()}
     given = {
         category: replace(PAIRINGS.get(category, Pairing(())), sounds=tuple(map(plain, some)))
@@ -155,7 +152,10 @@ def read_left_out(path: Path | None) -> set[tuple[str, str]]:
         return set()
     if not path.is_file():
         raise UserError(f"{path}: expected a list of pictures to leave out, got no such file; check the path")
-    lines = (line.partition("#")[0].split(maxsplit=1) for line in path.read_text(encoding="utf-8").splitlines())
+    lines = (
+        line.partition("#")[0].split(maxsplit=1)
+        for line in read_text(path, "a list of pictures to leave out", "write it anew").split("\n")
+    )
     return {(words[0], words[1].strip() if len(words) > 1 else "") for words in lines if words}
 
 

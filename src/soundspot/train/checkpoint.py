@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from soundspot.misread import one_line, parse_json
 from soundspot.types import UserError
 
 CURRENT = "checkpoint.safetensors"
@@ -64,8 +65,8 @@ def read_newest(folder: Path) -> Found:
             return Found(_read(path), path, "; ".join(faults) or None)
         except FileNotFoundError:
             faults.append(f"{path.name} is not there")
-        except (SafetensorError, json.JSONDecodeError, KeyError) as error:
-            faults.append(f"{path.name} cannot be read ({error})")
+        except (SafetensorError, json.JSONDecodeError, KeyError, TypeError) as error:
+            faults.append(f"{path.name} cannot be read ({one_line(str(error))})")
     raise UserError(f"expected a checkpoint in {folder}, got none: {'; '.join(faults)}; train without resume")
 
 
@@ -74,7 +75,10 @@ def _read(path: Path) -> State:
         raise FileNotFoundError(path)
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        return State(tensors, json.loads(file.metadata()["state"]))
+        facts = parse_json((file.metadata() or {})["state"])
+    if not isinstance(facts, dict):
+        raise TypeError("its state is no JSON object")
+    return State(tensors, facts)
 
 
 def with_prefix(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -98,7 +99,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name, least in LEAST.items():
-            if getattr(self, name) < least:
+            if not least <= getattr(self, name):
                 raise UserError(f"recipe {self.name}: expected {name} >= {least}, got {getattr(self, name)}")
         if not 0 <= self.validation_fraction < 1:
             raise UserError(
@@ -215,7 +216,10 @@ def _parse(text: str, hint: Any, key: str) -> Any:
 
 def _number(text: str, kind: type[int] | type[float], key: str) -> int | float:
     try:
-        return kind(text)
-    except ValueError:
+        value = kind(text)
+        if not math.isfinite(value):
+            raise ValueError
+        return value
+    except (OverflowError, ValueError):
         what = "a whole number" if kind is int else "a number"
         raise UserError(f"expected {what} for {key}, got {text!r}; write {key}={kind(1)}, say") from None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from pathlib import Path
 
+from soundspot.misread import parse_json
 from soundspot.train import checkpoint
 from soundspot.train.distributed import restarts
 from soundspot.train.report import write_json
@@ -52,6 +52,6 @@ def _launch() -> str:
 
 def _marked(out: Path) -> str | None:
     try:
-        return str(json.loads((out / MARK).read_text())["launch"])
-    except FileNotFoundError:
+        return str(parse_json((out / MARK).read_bytes())["launch"])
+    except (FileNotFoundError, LookupError, TypeError, ValueError):
         return None

@@ -88,7 +88,7 @@ def test_lost_masks_and_wrong_tables_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"a mask for each of 5 frames, got none for 1 \(the first: .*_2\.png\)"):
         read_avsbench(*tree)
     (tmp_path / "s4_meta_data.csv").write_text("name,split\nfilm,test\n")
-    with pytest.raises(UserError, match="expected a table with category and split"):
+    with pytest.raises(UserError, match="expected a table with the columns category and split"):
         read_avsbench(*tree)
     (tree.root / "gt_masks").rename(tree.root / "elsewhere")
     (tmp_path / "ms3_meta_data.csv").write_text("name,split\nfilm,test\n")

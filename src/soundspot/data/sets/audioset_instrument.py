@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from soundspot.data.sets.music import category_name
-from soundspot.data.sets.reading import boxed_target, corners, list_file, read_json, sound_of
+from soundspot.data.sets.reading import boxed_target, corners, list_file, sound_of
+from soundspot.textfiles import read_json
 from soundspot.types import Clip, Target, UserError
 
 ANNOTATIONS = "audioset_box.json"

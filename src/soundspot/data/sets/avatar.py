@@ -30,8 +30,9 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from soundspot.data.sets.reading import list_file, read_json, unique
+from soundspot.data.sets.reading import is_number, list_file, unique
 from soundspot.lookup import find
+from soundspot.textfiles import read_json
 from soundspot.types import KINDS, Box, Clip, Kind, Missing, Target, UserError
 
 ANNOTATIONS = "avatar.json"
@@ -178,13 +179,13 @@ def _moment(where: str, video: Row, frame: Row) -> float:
 
 
 def _number(where: str, name: str, value: object) -> float:
-    _need(where, name, value, lambda it: _is_number(it) and it >= 0, "a number of 0 or more")
+    _need(where, name, value, lambda it: is_number(it) and it >= 0, "a number of 0 or more")
     assert isinstance(value, int | float)
     return float(value)
 
 
 def _box(where: str, values: object) -> Box:
-    if not isinstance(values, list) or len(values) != 4 or not all(map(_is_number, values)):
+    if not isinstance(values, list) or len(values) != 4 or not all(map(is_number, values)):
         raise UserError(f"{where}: expected a box as [x0, y0, x1, y1], got {values!r}; mend it")
     x0, y0, x1, y1 = (float(value) for value in values)
     if not (0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1):
@@ -227,12 +228,8 @@ def _drawn(where: str, video: Row, sounding: Sequence[Row]) -> npt.NDArray[np.bo
     return np.asarray(picture, dtype=np.bool_)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _is_point(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(_is_number(each) and 0 <= each <= 1 for each in value)
+    return isinstance(value, list) and len(value) == 2 and all(is_number(each) and 0 <= each <= 1 for each in value)
 
 
 def _need(where: str, name: str, value: Any, fine: Callable[[Any], bool], what: str) -> None:

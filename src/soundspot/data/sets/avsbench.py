@@ -24,13 +24,13 @@ SSLalign takes the middle 3 s of the whole sound, repeated, for all frames alike
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from soundspot.data.sets.box_json import Media, Row, media_below, read_rows
 from soundspot.data.sets.reading import list_file
+from soundspot.textfiles import is_file, read_table
 from soundspot.types import Clip, Target, UserError
 
 Subset = Literal["s4", "ms3"]
@@ -98,7 +98,7 @@ def _masked(row: Row, mask: Path, media: Media, subset: Subset) -> Pair:
 
 
 def _check_masks(files: Sequence[Path]) -> None:
-    lost = [path for path in files if not path.is_file()]
+    lost = [path for path in files if not is_file(path)]
     if lost:
         raise UserError(
             f"expected a mask for each of {len(files)} frames, got none for {len(lost)} (the first: {lost[0]});"
@@ -108,11 +108,7 @@ def _check_masks(files: Sequence[Path]) -> None:
 
 def _table_rows(path: Path, subset: Subset, split: Split) -> list[Row]:
     """The frames of the films that AVSBench's table lists for `split`."""
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file))
-    needed = {"split", "category"} if subset == "s4" else {"split"}
-    if not lines or not needed <= lines[0].keys():
-        raise UserError(f"{path}: expected a table with {' and '.join(sorted(needed))}, got others; fetch it again")
+    lines = read_table(path, ("category", "split") if subset == "s4" else ("split",))
     films = [(next(iter(line.values())), line.get("category", "")) for line in lines if line["split"] == split]
     if not films:
         raise UserError(f"{path}: expected films of the split {split}, got none; give the whole table")

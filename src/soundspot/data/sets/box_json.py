@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from soundspot.data.sets.reading import read_json
+from soundspot.data.sets.reading import is_number
+from soundspot.textfiles import read_json
 from soundspot.types import Box, UserError
 
 GRID = 224
@@ -53,7 +54,7 @@ def _row(row: dict[str, Any], path: Path) -> Row:
     image, audio = _below(row["image"], PICTURES, path), _below(row["audio"], SOUNDS, path)
     if isinstance(truth, str):
         return Row(image, audio, mask=_below(truth, MASKS, path))
-    if not isinstance(truth, list) or len(truth) != 4 or not all(isinstance(value, int | float) for value in truth):
+    if not isinstance(truth, list) or len(truth) != 4 or not all(map(is_number, truth)):
         raise UserError(f"{wanted}, got {truth!r}; fetch it again")
     left, top, right, bottom = (float(value) / GRID for value in truth)
     return Row(image, audio, box=(left, top, right, bottom))

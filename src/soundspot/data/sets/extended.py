@@ -7,7 +7,6 @@ there are no classes. Mind that of "same_class" something in view may look like 
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from soundspot.data.sets.flickr import read_flickr
 from soundspot.data.sets.reading import list_file
 from soundspot.data.sets.vggss import read_vggss
 from soundspot.lookup import find
+from soundspot.textfiles import read_table
 from soundspot.types import Clip, Target, UserError
 
 VGGSS_NEGATIVES = "vggss_test_plus_silent.csv"
@@ -61,13 +61,7 @@ def read_negatives(path: Path) -> list[dict[str, str]]:
     """The rows of a table of negatives, with at least `video` and `audio`."""
     if not path.is_file():
         raise UserError(f"{path}: expected a table of negatives (video,audio,label), got no such file; check the path")
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: expected a table as text, got: {error}; fetch it again") from error
-    if not rows or not {"video", "audio"} <= rows[0].keys():
-        raise UserError(f"{path}: expected a table with the columns video and audio, got others; fetch it again")
+    rows = read_table(path, ("video", "audio"))
     for number, row in enumerate(rows, start=2):
         if not row["video"] or not row["audio"]:
             raise UserError(f"{path}:{number}: expected a clip's id under video and audio, got none; mend the row")

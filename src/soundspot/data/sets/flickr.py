@@ -5,19 +5,21 @@ A cell counts half for one person's box and fully for two: `Target.consensus` is
 
 from __future__ import annotations
 
-import json
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from pathlib import Path
 from xml.parsers import expat
 
 from soundspot.data.lists import read_ids
+from soundspot.data.sets.reading import four_numbers
 from soundspot.data.sets.vggss import ez_clip
 from soundspot.misread import why
+from soundspot.textfiles import is_file, read_json
 from soundspot.types import Box, Clip, Missing, Target, UserError
 
 TEST_LIST = "flickr_test.csv"
 _GRID = 256
+FORM = "Annotations/<id>.xml, or one JSON file of boxes_xyxy_256 by clip"
 
 
 def read_flickr(annotations: Path, root: Path | None = None, *, ids: Path | None = None) -> list[tuple[Clip, Target]]:
@@ -69,7 +71,7 @@ class _Boxes:
         self._known = {} if self.folder else _read_json(annotations)
 
     def __contains__(self, clip_id: str) -> bool:
-        return (self.folder / f"{clip_id}.xml").is_file() if self.folder else clip_id in self._known
+        return is_file(self.folder / f"{clip_id}.xml") if self.folder else clip_id in self._known
 
     def of(self, clip_id: str) -> Sequence[Sequence[float]]:
         """The clip's boxes, one a person and object."""
@@ -78,15 +80,18 @@ class _Boxes:
         return self._known[clip_id]
 
 
-def _read_json(annotations: Path) -> dict[str, list[list[float]]]:
+def _read_json(annotations: Path) -> dict[str, list[Box]]:
     found = sorted(annotations.glob("*.json")) if annotations.is_dir() else [annotations]
-    wanted = f"{annotations}: expected Annotations/<id>.xml, or one JSON file of boxes_xyxy_256 by clip"
+    wanted = f"{annotations}: expected {FORM}"
     if len(found) != 1 or not found[0].is_file():
         raise UserError(f"{wanted}, got {len(found)} JSON files; give the file itself")
+    rows = read_json(found[0], FORM)
     try:
-        rows = json.loads(found[0].read_text(encoding="utf-8"))
-        return {str(clip_id): row["boxes_xyxy_256"] for clip_id, row in rows.items()}
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, TypeError, KeyError) as error:
+        return {
+            clip_id: [four_numbers(box, "x0, y0, x1, y1", f"{found[0]}, {clip_id}") for box in row["boxes_xyxy_256"]]
+            for clip_id, row in rows.items()
+        }
+    except (AttributeError, TypeError, KeyError) as error:
         raise UserError(f"{wanted}, got another content ({why(error)}); fetch it again") from error
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from soundspot.data.lists import read_ids
-from soundspot.data.sets.reading import boxed_target, corners, list_file, read_json, sound_of
+from soundspot.data.sets.reading import boxed_target, corners, is_number, list_file, sound_of
+from soundspot.textfiles import read_json
 from soundspot.types import Clip, Missing, Target, UserError
 
 Part = Literal["solo", "duet"]
@@ -51,13 +52,13 @@ def missing_music(annotations: Path, ids: Path, *, part: Part) -> list[Missing]:
     return [Missing(name, f"no frame in {part}test.json") for name in read_ids(ids) if name not in known]
 
 
-def category_name(category: object, names: Mapping[int, str]) -> str:
+def category_name(category: Any, names: Mapping[int, str]) -> str:
     """A category's name, or "category 7" where the table has none.
 
     >>> category_name(1, CATEGORIES), category_name(7.0, CATEGORIES)
     ('cello', 'category 7')
     """
-    if not isinstance(category, int | float) or int(category) != category:
+    if not is_number(category) or int(category) != category:
         raise UserError(f"expected a category as a whole number, got {category!r}; fetch the annotations again")
     return names.get(int(category), f"category {int(category)}")
 

@@ -1,22 +1,15 @@
-"""What the readers of several data sets share: JSON with a clear refusal, where files lie, boxes."""
+"""What the readers of several data sets share: where files lie, numbers, boxes."""
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from soundspot.textfiles import exists
 from soundspot.types import Box, Target, UserError
 
-
-def read_json(path: Path, wanted: str) -> Any:
-    """What a JSON file holds; UserError saying what was `wanted` where it is no JSON."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: expected {wanted}, got no JSON ({error}); fetch it again") from error
+LARGEST = 1e300
+"""Beyond it sums and fractions of numbers may have no finite value."""
 
 
 def list_file(annotations: Path, names: Sequence[str]) -> Path:
@@ -33,16 +26,27 @@ def list_file(annotations: Path, names: Sequence[str]) -> Path:
 
 def first_there(*places: Path) -> Path:
     """The first of `places` that exists; the first of all where none does, so that it can be named as missing."""
-    return next((place for place in places if place.exists()), places[0])
+    return next((place for place in places if exists(place)), places[0])
 
 
 def corners(values: object, where: str) -> Box:
     """x, y, width, height -> x0, y0, x1, y1 in the same units; UserError naming `where` for anything else."""
-    numbers = values if isinstance(values, list) and len(values) == 4 else []
-    if not numbers or not all(isinstance(value, int | float) and math.isfinite(value) for value in numbers):
-        raise UserError(f"{where}: expected a box of four numbers x, y, width, height, got {values!r}; fetch it again")
-    x, y, width, height = (float(value) for value in numbers)
+    x, y, width, height = four_numbers(values, "x, y, width, height", where)
     return x, y, x + width, y + height
+
+
+def four_numbers(values: object, names: str, where: str) -> Box:
+    """A list of four finite numbers as they are; UserError naming `where` and what they are for anything else."""
+    numbers = values if isinstance(values, list) and len(values) == 4 else []
+    if not numbers or not all(map(is_number, numbers)):
+        raise UserError(f"{where}: expected a box of four numbers {names}, got {values!r}; fetch it again")
+    left, top, right, bottom = (float(value) for value in numbers)
+    return left, top, right, bottom
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a number that can be reckoned with: finite, and no whole number beyond all bounds."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -LARGEST < value < LARGEST
 
 
 def unique(names: Sequence[str]) -> tuple[str, ...]:

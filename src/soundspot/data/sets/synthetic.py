@@ -15,14 +15,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from soundspot.arrays import load_array
 from soundspot.data.sets.music import CATEGORIES as MUSIC_CATEGORIES
 from soundspot.data.sets.music import category_name
-from soundspot.data.sets.reading import boxed_target, corners, read_json, sound_of
+from soundspot.data.sets.reading import boxed_target, corners, sound_of
+from soundspot.textfiles import read_json
 from soundspot.types import Clip, Target, UserError
 
 NAMES = "categories.json"
+MOST_DIGITS = 10
 
 
 def read_music_synthetic(annotations: Path, root: Path | None = None) -> list[tuple[Clip, Target]]:
@@ -50,7 +52,7 @@ def _names(path: Path) -> dict[int, str]:
         return {}
     wanted = "a JSON object of class names by number"
     found = read_json(path, wanted)
-    if not isinstance(found, dict) or not all(number.isdecimal() for number in found):
+    if not isinstance(found, dict) or not all(number.isdecimal() and len(number) < MOST_DIGITS for number in found):
         raise UserError(f"{path}: expected {wanted}, got {str(found)[:60]}; mend it")
     return {int(number): str(name) for number, name in found.items()}
 
@@ -70,8 +72,8 @@ def _rows(path: Path) -> list[list[float]]:
     """(n, 5) as lists; pickled contents are refused, not run."""
     wanted = f"{path}: expected an (n, 5) array of x, y, width, height, category"
     try:
-        boxes: npt.NDArray[np.float64] = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        boxes = load_array(path)
+    except ValueError as error:
         raise UserError(f"{wanted}, got no such file ({error}); fetch it again") from error
     if boxes.size == 0:
         return []

@@ -13,13 +13,14 @@ is 0 is hidden and left out.
 
 from __future__ import annotations
 
-import csv
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from soundspot.data.sets.reading import corners, first_there, unique
+from soundspot.data.sets.reading import corners, first_there, is_number, unique
+from soundspot.textfiles import read_table
 from soundspot.types import Box, Clip, Kind, Missing, Target, UserError
 
 EVENTS, BOXES = "audio_annotations.csv", "video_annotations.csv"
@@ -183,16 +184,14 @@ def _rows(path: Path, fields: set[str]) -> list[tuple[str, dict[str, str]]]:
     """Each row with where it stands."""
     if not path.is_file():
         raise UserError(f"{path.parent}: expected {EVENTS} and {BOXES}, got no {path.name}; give the folder of both")
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [(f"{path}:{number}", dict(row)) for number, row in enumerate(csv.DictReader(file), start=2)]
-    lost = fields - (rows[0][1].keys() if rows else set())
-    if lost:
-        raise UserError(f"{path}: expected a table with {', '.join(sorted(fields))}, got no {', '.join(sorted(lost))}")
-    return rows
+    return [(f"{path}:{number}", row) for number, row in enumerate(read_table(path, sorted(fields)), start=2)]
 
 
 def _number(where: str, row: Mapping[str, str], field: str) -> float:
     try:
-        return float(row[field])
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{where}: expected {field} as a number, got {row[field]!r}; fetch the table again") from error
+        value = float(row[field])
+    except (TypeError, ValueError):
+        value = math.nan
+    if not is_number(value):
+        raise UserError(f"{where}: expected {field} as a number, got {row[field]!r}; fetch the table again")
+    return value

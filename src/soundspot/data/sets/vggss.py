@@ -6,13 +6,13 @@ classes that were left out of training. SSL-TIE's heard and unheard classes are 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from soundspot.data.lists import read_ids, same_id
-from soundspot.data.sets.reading import list_file
-from soundspot.types import Box, Clip, Missing, Target, UserError
+from soundspot.data.sets.reading import four_numbers, list_file
+from soundspot.textfiles import read_json
+from soundspot.types import Clip, Missing, Target, UserError
 
 ANNOTATIONS = "vggss.json"
 LISTS: dict[str, tuple[str, int, str]] = {
@@ -38,7 +38,10 @@ def read_vggss(annotations: Path, root: Path | None = None, *, ids: Path | None 
     if ids is None:
         return pairs
     wanted = {same_id(clip_id) for clip_id in read_ids(ids)}
-    return [(clip, target) for clip, target in pairs if clip.id in wanted]
+    chosen = [(clip, target) for clip, target in pairs if clip.id in wanted]
+    if not chosen:
+        raise UserError(f"{ids}: expected ids of clips in {ANNOTATIONS}, got none of {len(wanted)}; check the list")
+    return chosen
 
 
 def missing_vggss(annotations: Path, ids: Path) -> list[Missing]:
@@ -59,29 +62,18 @@ def ez_clip(
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    problem = f"{path}: expected a JSON list of objects with file, class and bbox"
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{problem}, got no JSON ({error}); fetch {ANNOTATIONS} again") from error
+    wanted = "a JSON list of objects with file, class and bbox"
+    rows = read_json(path, wanted, f"fetch {ANNOTATIONS} again")
     fine = isinstance(rows, list) and all(
-        isinstance(row, dict) and {"file", "class", "bbox"} <= row.keys() for row in rows
+        isinstance(row, dict) and {"file", "class", "bbox"} <= row.keys() and isinstance(row["bbox"], list)
+        for row in rows
     )
     if not fine or not rows:
-        raise UserError(f"{problem}, got something else; fetch {ANNOTATIONS} again")
+        raise UserError(f"{path}: expected {wanted}, got something else; fetch {ANNOTATIONS} again")
     return rows
 
 
 def _pair(row: dict[str, Any], root: Path | None) -> tuple[Clip, Target]:
     clip_id, labels = str(row["file"]), (str(row["class"]),)
-    boxes = tuple(_box(clip_id, values) for values in row["bbox"])
+    boxes = tuple(four_numbers(values, "in 0..1", f"{ANNOTATIONS}, clip {clip_id}") for values in row["bbox"])
     return ez_clip(clip_id, root, labels=labels), Target(clip_id, boxes=boxes, labels=labels)
-
-
-def _box(clip_id: str, values: Any) -> Box:
-    if not isinstance(values, list) or len(values) != 4:
-        raise UserError(
-            f"{ANNOTATIONS}, clip {clip_id}: expected a box of four numbers, got {values!r}; fetch it again"
-        )
-    left, top, right, bottom = (float(value) for value in values)
-    return left, top, right, bottom

@@ -14,7 +14,6 @@ Each COCO photo has a licence of its own, VGGSound's sounds are YouTube's; no li
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -24,6 +23,7 @@ import numpy.typing as npt
 
 from soundspot.data.sets.is3 import read_pairs
 from soundspot.data.sets.reading import list_file
+from soundspot.textfiles import is_file, read_table
 from soundspot.types import Clip, Target, UserError
 
 Part = Literal["ss", "ms"]
@@ -64,19 +64,11 @@ def read_vpo_table(table: Path, root: Path | None, *, part: Part = "ms", split: 
         raise UserError(
             f"{table}: expected the folder with data and mask, got no root; masks are all the truth there is"
         )
-    rows = [row for row in _table_rows(table) if row["split"] in SPLITS[split]]
+    rows = [row for row in read_table(table, COLUMNS) if row["split"] in SPLITS[split]]
     if not rows:
         raise UserError(f"{table}: expected rows of the split {split}, got none; give the whole table")
     sounds = _sounds(root)
     return [_table_pair(row, root, sounds, part) for row in rows]
-
-
-def _table_rows(table: Path) -> list[dict[str, str]]:
-    with table.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or not set(COLUMNS) <= rows[0].keys():
-        raise UserError(f"{table}: expected a table with the columns {', '.join(COLUMNS)}, got others; fetch it again")
-    return rows
 
 
 def _sounds(root: Path) -> Path:
@@ -108,7 +100,7 @@ def _mask_of(path: Path, number: int) -> npt.NDArray[np.bool_]:
     from PIL import Image, UnidentifiedImageError
 
     wanted = f"{path}: expected a picture of class numbers"
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(f"{wanted}, got no such file; check the root")
     try:
         with Image.open(path) as picture:
