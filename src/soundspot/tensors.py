@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import pickle  # nosec B403: only its error is caught
+import pickle  # nosec B403 # only its error is caught
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote

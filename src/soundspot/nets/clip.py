@@ -39,7 +39,7 @@ class CLIP(nn.Module):
             raise UserError("expected transformers for CLIP, got none; pip install 'soundspot[clip]'") from error
         place, revision = place_and_revision(name)
         try:
-            # nosec because "@revision" is the user's to give, and no code can run from JSON
+            # Allowed because "@revision" is the user's to give, and no code can run from JSON
             kind = AutoConfig.from_pretrained(place, trust_remote_code=False, **revision).model_type  # nosec B615
             if kind != "clip":
                 raise UserError(f"{name}: expected a model of type clip, got {kind}; give a whole CLIP")
@@ -52,7 +52,7 @@ class CLIP(nn.Module):
                 use_safetensors=True,  # a pickle may run code
                 **revision,
             )
-            tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, **revision)  # nosec B615: likewise
+            tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, **revision)  # nosec B615 # likewise
         except UserError:
             raise
         except (OSError, ValueError, RuntimeError) as error:

@@ -67,8 +67,7 @@ def _file(name: str, repository: str | None, revision: str) -> Path:
     if not repository:
         raise UserError(f"expected weights on the hub for {name}, got none; put them at {place}, or give their file")
     try:
-        # nosec because the revision is the user's to give, and no code can run from safetensors
-        found = hf_hub_download(repository, HUB_FILE, revision=revision or None)  # nosec B615
+        found = hf_hub_download(repository, HUB_FILE, revision=revision or None)
     except (OSError, EntryNotFoundError) as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(

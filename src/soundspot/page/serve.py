@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from soundspot.page.visits import Visits
     from soundspot.page.work import Weights
 
+EVERYWHERE = ("0.0.0.0", "::")  # nosec B104 # known, to warn who asks for it; the default is this machine alone
 MOST_CONNECTIONS = 256
 QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1",
@@ -71,7 +72,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _shown(host: str) -> str:
-    if host in ("0.0.0.0", "::"):
+    if host in EVERYWHERE:
         return "localhost"
     return f"[{host}]" if ":" in host else host
 
