@@ -114,6 +114,8 @@ def _run(app: Any, listening: socket.socket, visits: Visits, weights: Weights, r
     """Serve until interrupted. The first weights are loaded meanwhile; UserError if they cannot be."""
     import uvicorn
 
+    from soundspot.page.patience import Impatient
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -121,7 +123,7 @@ def _run(app: Any, listening: socket.socket, visits: Visits, weights: Weights, r
 
     config = uvicorn.Config(
         app, log_level="critical", access_log=False, server_header=False, limit_concurrency=MOST_CONNECTIONS,
-        timeout_graceful_shutdown=1, lifespan="on", ws="none",
+        timeout_graceful_shutdown=1, lifespan="on", ws="none", http=Impatient,
     )  # fmt: skip
     server, failed, ended = Server(config), queue.SimpleQueue[UserError](), threading.Event()
 

@@ -98,7 +98,7 @@ def unpack(deb: Path, root: Path) -> None:
         return
     root.mkdir(parents=True, exist_ok=True)
     program = _program("dpkg-deb")
-    words = [program, "-x", deb.absolute(), root.absolute()]
+    words = [program, "-x", str(deb.absolute()), str(root.absolute())]
     done = subprocess.run(words, capture_output=True, text=True)  # nosec B603 # no option among them but ours
     if done.returncode != 0:
         raise UserError(f"{deb}: expected a Debian package, got: {done.stderr.strip()[-300:]}; fetch it again")

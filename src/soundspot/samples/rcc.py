@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import struct
 import subprocess
+import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ from pathlib import Path
 from soundspot.types import UserError
 
 ZLIB, FOLDER, ZSTD = 1, 2, 4
+MOST_BYTES = 256_000_000
+"""Of one file, unpacked; GCompris's are below a megabyte."""
+MOST_LEVELS = 64
 
 
 def read_rcc(path: Path, endings: tuple[str, ...] = ("",)) -> dict[str, bytes]:
@@ -36,6 +40,8 @@ def _walk(
     at = tree + number * entry
     name_at, flags = struct.unpack_from(">IH", raw, at)
     name = _name(raw, names + name_at) if number else ""
+    if above.count("/") > MOST_LEVELS:
+        raise UserError("Qt resource file: expected folders within folders, got one within itself; fetch it again")
     if flags & FOLDER:
         count, first = struct.unpack_from(">II", raw, at + 6)
         for child in range(first, first + count):
@@ -56,8 +62,23 @@ def _contents(raw: bytes, at: int, flags: int) -> bytes:
     (length,) = struct.unpack_from(">I", raw, at)
     packed = raw[at + 4 : at + 4 + length]
     if flags & ZLIB:
-        return zlib.decompress(packed[4:])
+        return _unpack_zlib(packed)
     return _unpack_zstd(packed) if flags & ZSTD else packed
+
+
+def _unpack_zlib(packed: bytes) -> bytes:
+    """As much as it claims, and never more than MOST_BYTES."""
+    size = int.from_bytes(packed[:4], "big")
+    if size > MOST_BYTES:
+        raise _too_large()
+    unpacked = zlib.decompressobj().decompress(packed[4:], size + 1)
+    if len(unpacked) != size:
+        raise zlib.error(f"expected {size} bytes unpacked, got {len(unpacked)}")
+    return unpacked
+
+
+def _too_large() -> UserError:
+    return UserError(f"Qt resource file: expected files of up to {MOST_BYTES} bytes, got more; fetch it again")
 
 
 def _unpack_zstd(packed: bytes) -> bytes:
@@ -67,7 +88,18 @@ def _unpack_zstd(packed: bytes) -> bytes:
         raise UserError(
             "Qt resource file: expected the program zstd to unpack it, got none; install it (apt install zstd)"
         )
-    done = subprocess.run([program, "-d", "-c", "-q"], input=packed, capture_output=True)  # nosec B603 # no words but ours
-    if done.returncode != 0:
-        raise UserError(f"Qt resource file: expected zstd data, got: {done.stderr.decode().strip()}; fetch it again")
-    return done.stdout
+    with tempfile.TemporaryFile() as given:
+        given.write(packed)
+        given.seek(0)
+        words = [program, "-d", "-c", "-q"]
+        with subprocess.Popen(words, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:  # nosec B603 # no words but ours
+            assert run.stdout is not None
+            assert run.stderr is not None
+            unpacked = run.stdout.read(MOST_BYTES + 1)
+            if len(unpacked) > MOST_BYTES:
+                run.kill()
+                raise _too_large()
+            told = run.stderr.read().decode(errors="replace").strip()
+    if run.returncode != 0:
+        raise UserError(f"Qt resource file: expected zstd data, got: {told}; fetch it again")
+    return unpacked
