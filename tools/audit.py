@@ -60,7 +60,11 @@ def pip_audit(*words: str) -> dict[str, Any] | None:
 def vulnerabilities(report: dict[str, Any] | None) -> list[tuple[str, str, str]]:
     """Package with its version, the vulnerability's id, and the versions that mend it."""
     return [
-        (f"{package['name']} {package['version']}", each["id"], ", ".join(each.get("fix_versions", ())))
+        (
+            f"{package['name']} {package['version']}",
+            next((each_id for each_id in (each["id"], *each.get("aliases", ())) if each_id in EXPLAINED), each["id"]),
+            ", ".join(each.get("fix_versions", ())),
+        )
         for package in (report or {}).get("dependencies", ())
         for each in package.get("vulns", ())
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from make_media import make_film, tone
 from soundspot.media.audio import write_wav
@@ -75,6 +76,10 @@ def test_each_kind_is_known_by_ending_and_contents(visits: Visits, red: Path, tm
         kind = {"mp4": "film", "wav": "sound"}.get(name[-3:], "picture")
         with pytest.raises(UserError, match=f"expected a {kind}, got something else"):
             visits.take(visit, str(upload(visits, name, tmp_path / name)), kind)  # type: ignore[arg-type]
+    for name, form in (("flat.png", "TIFF"), ("old.jpg", "PCX"), ("vector.png", "TGA")):
+        Image.new("RGB", (8, 8)).save(tmp_path / name, form)
+        with pytest.raises(UserError, match="expected a picture, got something else"):
+            visits.take(visit, str(upload(visits, name, tmp_path / name)), "picture")
     assert visits.take(visit, str(upload(visits, "a.wav", tmp_path / "tone.wav")), "sound").suffix == ".wav"
     assert visits.take(visit, str(upload(visits, "a.PNG", tmp_path / "grey.png")), "picture").suffix == ".png"
 
