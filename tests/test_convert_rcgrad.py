@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 import torchvision
@@ -10,6 +12,7 @@ from torch import nn
 from soundspot import weights
 from soundspot.convert import convert
 from soundspot.methods import build
+from soundspot.tensors import sha256
 from soundspot.types import Batch, UserError
 
 
@@ -23,6 +26,11 @@ def resnet(channels: int = 3) -> nn.Module:
             module.running_mean.normal_(std=0.1)
             module.running_var.uniform_(0.5, 1.5)
     return net.eval()
+
+
+def tower_of(path: Path) -> str:
+    """The file as initial weights of a tower."""
+    return str(convert(path, "backbone", path.with_suffix(".safetensors")).path)
 
 
 def features(net: nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -103,15 +111,16 @@ def wav2clip():
 
 
 @pytest.mark.parametrize("nested", [True, False])
-def test_wav2clip_gives_the_published_networks_vectors_converted_or_as_it_is(tmp_path, batch, wav2clip, nested):
+def test_wav2clip_gives_the_published_networks_vectors_converted_whole_or_as_a_tower(tmp_path, batch, wav2clip, nested):
     tensors = wav2clip_state(*wav2clip)
     torch.save({"state_dict": tensors, "epoch": 3} if nested else tensors, tmp_path / "Wav2CLIP.pt")
     result = convert(tmp_path / "Wav2CLIP.pt", "clip_audio_tran", tmp_path / "audio.safetensors")
     assert len(result.dead) == 9
     converted = weights.load(result.path)
     assert converted.initial == {"audio": "as published", "clip": "openai/clip-vit-base-patch32"}
-    direct = build("clip_audio_tran", init_audio=str(tmp_path / "Wav2CLIP.pt")).eval()
-    assert direct.initial["audio"] == f"Wav2CLIP.pt sha256:{result.source_sha256}"
+    tower = convert(tmp_path / "Wav2CLIP.pt", "backbone", tmp_path / "Wav2CLIP.safetensors").path
+    direct = build("clip_audio_tran", init_audio=str(tower)).eval()
+    assert direct.initial["audio"] == f"Wav2CLIP.safetensors sha256:{sha256(tower)}"
     with torch.no_grad():
         expected = wav2clip[1](heard(wav2clip[0], batch.audio))
         for method in (converted, direct):
@@ -123,13 +132,13 @@ def test_files_of_something_else_are_refused(tmp_path, wav2clip):
     with pytest.raises(UserError, match="expected a checkpoint of clip_audio_tran"):
         convert(tmp_path / "rc_grad.pt", "clip_audio_tran", tmp_path / "out.safetensors")
     with pytest.raises(
-        UserError, match=r"expected Wav2CLIP's published tensors, got .* give the authors' Wav2CLIP\.pt"
+        UserError, match=r"expected Wav2CLIP's published tensors, got .* `soundspot convert Wav2CLIP\.pt backbone"
     ):
-        build("clip_audio_tran", init_audio=str(tmp_path / "rc_grad.pt"))
+        build("clip_audio_tran", init_audio=tower_of(tmp_path / "rc_grad.pt"))
     tensors = wav2clip_state(*wav2clip)
     del tensors["audio_transform.sequential.3.bias"]
     torch.save(tensors, tmp_path / "torn.pt")
     with pytest.raises(UserError, match=r"got 0 unknown, 1 lacking .*such as wav2clip\.transform\.3\.bias"):
         convert(tmp_path / "torn.pt", "clip_audio_tran", tmp_path / "out.safetensors")
     with pytest.raises(UserError, match=r"1 differ in name or shape, such as transform\.3\.bias"):
-        build("clip_audio_tran", init_audio=str(tmp_path / "torn.pt"))
+        build("clip_audio_tran", init_audio=tower_of(tmp_path / "torn.pt"))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundspot.lookup import find
-from soundspot.tensors import flat_state, read_published, sha256, without_prefixes, write_safetensors
+from soundspot.tensors import BACKBONE, flat_state, read_published, sha256, without_prefixes, write_safetensors
 from soundspot.types import UserError
 from soundspot.weights import save
 
@@ -167,7 +167,7 @@ def convert(path: Path | str, method: str, out: Path | str, **options: Option) -
     .pth files) and keeps its names; the result goes into the options init_image and init_audio.
     """
     path, out = Path(path), Path(out)
-    if method == "backbone":
+    if method == BACKBONE:
         return _backbone(path, out)
     layout = find(LAYOUTS, method, "published layout")
     options = {**layout.options, **options}

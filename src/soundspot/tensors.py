@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
+import pickle  # nosec B403 # only its error is caught
 import struct
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from soundspot.media.files import written_aside
@@ -18,6 +19,12 @@ if TYPE_CHECKING:  # names of weights are listed where torch must not be importe
 
 PREFIXES = ("module.", "_orig_mod.")
 """What DataParallel and torch.compile put before every name."""
+BACKBONE = "backbone"
+"""What `convert` calls a tower's initial weights."""
+PICKLED = frozenset((".pth", ".pt", ".ckpt", ".pkl", ".pickle", ".bin", ".tar"))
+"""Endings of files that PyTorch writes as pickles."""
+PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+"""First bytes of such files, whatever they are called: a zip of pickles, or a bare one."""
 
 _MISREAD = (
     ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError,
@@ -32,11 +39,15 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors by name, and the header's own text fields. Raises UserError when it is no such file."""
+def read_safetensors(path: Path, convert_as: str = "METHOD") -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors by name, and the header's own text fields. Raises UserError when it is no such file.
+
+    `convert_as` is what a PyTorch file in its place should have been converted as.
+    """
     from safetensors import SafetensorError, safe_open
 
     _must_exist(path)
+    refuse_pickle(path, convert_as)
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
@@ -57,10 +68,24 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping
         aside.chmod(0o644)  # safetensors lets nobody but the writer read; weights are there to be shared
 
 
+def refuse_pickle(path: Path, convert_as: str = "METHOD") -> None:
+    """Raises UserError, with the command that helps, for a PyTorch file: only `convert` opens one, and with care."""
+    with path.open("rb") as file:
+        first = file.read(4)
+    if path.suffix.lower() in PICKLED or first.startswith(PICKLE_STARTS):
+        converted = path.with_name(path.name.split(".")[0] + ".safetensors")
+        raise UserError(
+            f"{path}: expected a .safetensors file, got a PyTorch file, a pickle, which can run code when it is opened;"
+            f" bring published PyTorch files in with `soundspot convert {quote(str(path))} {convert_as}"
+            f" {quote(str(converted))}`" + (", METHOD being the one it is of" if convert_as == "METHOD" else "")
+        )
+
+
 def read_published(path: Path) -> Any:
     """Whatever a PyTorch file holds, built only from tensors, plain containers and NumPy scalars.
 
-    Raises UserError for files that would need anything else: such a file can run code when it is opened.
+    For `soundspot convert` alone; everything else takes what that wrote. Raises UserError for files that would need
+    anything else: such a file can run code when it is opened.
     """
     import torch
 
@@ -75,13 +100,6 @@ def read_published(path: Path) -> Any:
             f"{path}: expected a PyTorch checkpoint of tensors and numbers, got: {reason}; fetch it again, or save its"
             " state dict alone"
         ) from error
-
-
-def read_any(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .safetensors file, or of a PyTorch file that is one flat state dict."""
-    if path.suffix == ".safetensors":
-        return read_safetensors(path)[0]
-    return without_prefixes(flat_state(read_published(path), path))
 
 
 def flat_state(content: object, path: Path) -> dict[str, Tensor]:

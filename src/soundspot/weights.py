@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from soundspot.lookup import unknown
 from soundspot.misread import parse_json
-from soundspot.tensors import read_safetensors, sha256, write_safetensors
+from soundspot.tensors import read_safetensors, refuse_pickle, sha256, write_safetensors
 from soundspot.types import UserError
 
 if TYPE_CHECKING:
@@ -163,6 +163,7 @@ def read_header(path: Path | str) -> dict[str, str]:
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: expected a weights file, got nothing there; check the path")
+    refuse_pickle(path)
     try:
         with safe_open(path, framework="numpy") as file:
             header = dict(file.metadata() or {})

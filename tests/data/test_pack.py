@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from soundspot.data.folder import read_folder
 from soundspot.data.pack import Form, pack
 from soundspot.data.shards import PACK, Packed
 from soundspot.data.training import Plan, TrainingSet, training_batches
+from soundspot.media.errors import MediaError
 from soundspot.train.clips import find_clips
 from soundspot.train.recipe import DataSpec, Recipe
 from soundspot.types import Clip, Inputs, Missing, UserError
@@ -135,6 +137,35 @@ def test_a_changed_bit_is_a_missing_clip_and_no_other(packed: Packed, pairs: lis
     lost = [entry for entry in read if isinstance(entry, Missing)]
     assert [entry.clip_id for entry in lost] == [pairs[4][0].id]
     assert "expected the bytes that were packed, got others; pack again" in lost[0].reason
+
+
+@pytest.mark.parametrize("place", ["../elsewhere/shard-000000.tar", "{folder}/shard-000000.tar"])
+def test_a_pack_names_no_files_elsewhere(packed: Packed, place: str) -> None:
+    elsewhere = packed.folder.with_name("elsewhere")
+    shutil.copytree(packed.folder, elsewhere)
+    head = json.loads((packed.folder / PACK).read_text())
+    head["shards"][0]["file"] = place.format(folder=elsewhere)
+    (packed.folder / PACK).write_text(json.dumps(head))
+    with pytest.raises(UserError, match="expected names of files beside it"):
+        Packed.at(packed.folder)
+    head["shards"][0]["file"] = "shard-000000.tar"
+    (packed.folder / PACK).write_text(json.dumps(head))
+    (packed.folder / "shard-000000.tar").unlink()
+    (packed.folder / "shard-000000.tar").symlink_to(elsewhere / "shard-000000.tar")
+    with pytest.raises(UserError, match="expected names of files beside it"):
+        Packed.at(packed.folder)
+
+
+@pytest.mark.parametrize(("start", "size"), [(0, 1 << 50), (-1, 10), (0, -1), (1 << 60, 10)])
+def test_an_index_that_claims_what_the_shard_has_not_costs_no_memory(
+    packed: Packed, pairs: list[Pair], start: int, size: int
+) -> None:
+    row = packed.rows[pairs[0][0].id]
+    moment = dict(row.moments[0])
+    moment["jpg"] = (start, size, 0)
+    row.moments[0] = moment
+    with pytest.raises(MediaError, match="expected the bytes that were packed"):
+        packed.decode(row.clip_id, draw(0, 0, row.clip_id))
 
 
 def test_a_shard_of_another_length_is_refused(packed: Packed) -> None:

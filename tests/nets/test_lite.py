@@ -86,5 +86,5 @@ def test_unknown_strides_and_networks_are_refused() -> None:
 
 
 def test_an_unknown_hub_tag_is_one_line() -> None:
-    with pytest.raises(UserError, match=r"tf_efficientnet_lite0\.nosuch from the hub, got: .*weights fetch"):
+    with pytest.raises(UserError, match=r"got 'tf_efficientnet_lite0\.nosuch'; there is tf_efficientnet_lite0\.in1k"):
         LiteEncoder.from_hub("tf_efficientnet_lite0.nosuch")

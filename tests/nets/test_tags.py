@@ -54,6 +54,12 @@ def test_what_the_hubs_cache_holds_is_found_and_kept_under_its_own_name(
     assert found.file == tmp_path / "cache/timm" / f"{TAG}.safetensors"
     assert found.file.read_bytes() == made.read_bytes()
     assert tagged("resnet10t").file == found.file, "timm's default tag"
+    pinned = tagged(f"timm:{TAG}@{commit}")
+    assert pinned.file == tmp_path / "cache/timm" / f"{TAG}@{commit}.safetensors"
+    with pytest.raises(UserError, match=r"expected model\.safetensors of timm/"):
+        tagged(f"timm:{TAG}@{'1' * 40}")
+    with pytest.raises(UserError, match="expected a revision"):
+        tagged(f"timm:{TAG}@../../up")
     assert f"{TAG}.safetensors sha256:" in ImageTower("resnet10t", pretrained=found.file).initial
 
 
@@ -107,6 +113,6 @@ def test_a_tag_of_another_architecture_than_the_recipes_is_refused(made: Path) -
 
 
 def test_every_tag_that_timm_lists_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tags, "_file", lambda name, repository: Path(name))
+    monkeypatch.setattr(tags, "_file", lambda name, repository, revision: Path(name))
     for name in timm.list_pretrained("resnet*") + timm.list_pretrained("vit_small*"):
         assert tagged(f"timm:{name}").file == Path(name)

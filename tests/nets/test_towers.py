@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from encoder_files import cached
+from soundspot.convert import convert
 from soundspot.nets.audio import AudioTower
 from soundspot.nets.image import ImageTower
 from soundspot.nets.yamnet import YAMNet
@@ -19,7 +20,7 @@ from soundspot.types import UserError
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    """A torchvision ResNet-18 as its .pth file."""
+    """A torchvision ResNet-18 converted from its .pth file."""
     torch.manual_seed(3)
     net = torchvision.models.resnet18(weights=None).eval()
     for module in net.modules():
@@ -28,6 +29,7 @@ def published(tmp_path_factory):
             module.running_var.uniform_(0.5, 1.5)
     path = tmp_path_factory.mktemp("weights") / "resnet18.pth"
     torch.save(net.state_dict(), path)
+    path = convert(path, "backbone", path.with_suffix(".safetensors")).path
     return net, path
 
 
@@ -42,7 +44,7 @@ def test_torchvision_weights_give_torchvisions_features(published):
     x = torch.randn(2, 3, 96, 64)
     with torch.no_grad():
         torch.testing.assert_close(tower(x), torchvision_features(net, x))
-    assert tower.initial.startswith("resnet18.pth sha256:")
+    assert tower.initial.startswith("resnet18.safetensors sha256:")
     assert tower.channels == 512
 
 

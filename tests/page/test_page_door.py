@@ -109,6 +109,7 @@ def test_long_and_slow_questions_are_ended(visits: Visits) -> None:
     place = f"{API}/queue/join"
     assert knock(visits, place, lambda number: (0.0, b" " * MAX_QUESTION_BYTES, True))[0] == 413
     assert knock(visits, place, lambda number: (60.0, b"", True))[0] == 408
+    assert knock(visits, place, lambda number: (LIMITS.stall_seconds / 5, b" ", True))[0] == 408, "a drip"
     assert knock(visits, place, lambda number: (0.0, b"no json", False))[0] == 400
     assert knock(visits, place, lambda number: (0.0, b"[" * 60_000, False))[0] == 400
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from make_media import make_film, tone
 from soundspot.media.audio import write_wav
@@ -65,6 +66,20 @@ def test_each_kind_is_known_by_ending_and_contents(visits: Visits, red: Path, tm
     for (name, like, kind), told in wrong.items():
         with pytest.raises(UserError, match=told):
             visits.take(visit, str(upload(visits, name, like)), kind)  # type: ignore[arg-type]
+    pretenders = {
+        "program.mp4": b"MZ\x90\0" + bytes(200), "program.png": b"\x7fELF\x02\x01\x01" + bytes(200),
+        "archive.wav": b"PK\x03\x04" + bytes(200), "page.jpg": b"<html><script>alert(1)</script></html>",
+        "drawing.png": b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>', "nothing.mp4": b"",
+    }  # fmt: skip
+    for name, content in pretenders.items():
+        (tmp_path / name).write_bytes(content)
+        kind = {"mp4": "film", "wav": "sound"}.get(name[-3:], "picture")
+        with pytest.raises(UserError, match=f"expected a {kind}, got something else"):
+            visits.take(visit, str(upload(visits, name, tmp_path / name)), kind)  # type: ignore[arg-type]
+    for name, form in (("flat.png", "TIFF"), ("old.jpg", "PCX"), ("vector.png", "TGA")):
+        Image.new("RGB", (8, 8)).save(tmp_path / name, form)
+        with pytest.raises(UserError, match="expected a picture, got something else"):
+            visits.take(visit, str(upload(visits, name, tmp_path / name)), "picture")
     assert visits.take(visit, str(upload(visits, "a.wav", tmp_path / "tone.wav")), "sound").suffix == ".wav"
     assert visits.take(visit, str(upload(visits, "a.PNG", tmp_path / "grey.png")), "picture").suffix == ".png"
 
@@ -136,3 +151,15 @@ def test_a_film_with_a_huge_frame_is_refused(visits: Visits, tmp_path: Path) -> 
     )
     with pytest.raises(UserError, match="got 4096 x 2400"):
         visits.take(visits.of("a"), str(upload(visits, "huge.mp4", film)), "film")
+
+
+def test_beginnings_of_uploads_are_swept(tmp_path: Path) -> None:
+    visits = Visits(tmp_path, Limits(upload_seconds=60.0))
+    old, new = visits.uploads / "tmpold", visits.uploads / "tmpnew"
+    for path in (old, new):
+        path.write_bytes(b"begun")
+    os.utime(old, (0, 0))
+    visits.sweep()
+    assert (old.exists(), new.exists()) == (False, True)
+    visits.drop_cut_off()
+    assert not new.exists()

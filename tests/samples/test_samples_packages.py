@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
 
-from soundspot.samples.packages import default_cache, fetch, version_of
+from soundspot.samples.packages import default_cache, fetch, unpack, version_of
 from soundspot.types import UserError
 
 
@@ -34,6 +37,49 @@ def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
 
 def test_a_package_without_changelog_has_no_known_version(tmp_path: Path) -> None:
     assert version_of(tmp_path, "x") == "unknown"
+
+
+def evil_deb(path: Path, member: tarfile.TarInfo, content: bytes = b"") -> None:
+    """A package whose data hold one member."""
+
+    def tar(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+        held = io.BytesIO()
+        with tarfile.open(fileobj=held, mode="w:gz") as archive:
+            for each, inside in members:
+                each.size = len(inside)
+                archive.addfile(each, io.BytesIO(inside))
+        return held.getvalue()
+
+    escape = tarfile.TarInfo(f"{member.name}/through.txt")
+    control = b"Package: evil\nVersion: 1\nArchitecture: all\nMaintainer: A B <a@b.c>\nDescription: made\n"
+    parts = {
+        "debian-binary": b"2.0\n", "control.tar.gz": tar((tarfile.TarInfo("./control"), control)),
+        "data.tar.gz": tar((member, content), *([(escape, b"in")] if member.issym() else [])),
+    }  # fmt: skip
+    whole = b"!<arch>\n"
+    for name, inside in parts.items():
+        whole += (
+            f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(inside):<10}`\n".encode()
+            + inside
+            + b"\n" * (len(inside) % 2)
+        )
+    path.write_bytes(whole)
+
+
+@pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="not run: no dpkg-deb on this machine")
+@pytest.mark.parametrize("name", ["../../outside.txt", "{folder}/outside.txt", "link"])
+def test_no_package_writes_outside_its_folder(tmp_path: Path, name: str) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    member = tarfile.TarInfo(name.format(folder=outside))
+    if name == "link":
+        member.type, member.linkname = tarfile.SYMTYPE, str(outside)
+    evil_deb(tmp_path / "evil_1_all.deb", member, b"" if name == "link" else b"out")
+    with contextlib.suppress(UserError):
+        unpack(tmp_path / "evil_1_all.deb", tmp_path / "a/b/root")
+    kept = [path for path in tmp_path.rglob("*") if path.is_file() and "root" not in path.parts]
+    assert kept == [tmp_path / "evil_1_all.deb"]
+    assert not list(outside.iterdir())
 
 
 @pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="not run: no dpkg-deb on this machine")

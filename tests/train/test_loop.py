@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tiny_methods import Tiny
 
 from soundspot import weights
@@ -359,9 +359,12 @@ def test_a_run_can_start_from_a_whole_methods_weights_or_its_picture_towers(
     assert weights.sha256(whole.weights) in started.summary["init"]
     state = checkpoint.read_newest(tmp_path / "a").state.tensors
     assert torch.equal(state["method/image.weight"], load_file(whole.weights)["image.weight"])
-    (tmp_path / "tower.pth").touch()
-    tower = run(RECIPE, pairs_root, tmp_path / "b", init=tmp_path / "tower.pth", max_steps=1)
-    assert tower.summary["init"] == "image: file ower.pth"
+    save_file({"weight": torch.zeros(1)}, tmp_path / "tower.safetensors")
+    tower = run(RECIPE, pairs_root, tmp_path / "b", init=tmp_path / "tower.safetensors", max_steps=1)
+    assert tower.summary["init"] == "image: file etensors"
+    torch.save({"weight": torch.zeros(1)}, tmp_path / "tower.pth")
+    with pytest.raises(UserError, match=r"`soundspot convert .*tower\.pth backbone .*tower\.safetensors`$"):
+        run(RECIPE, pairs_root, tmp_path / "p", init=tmp_path / "tower.pth", max_steps=1)
     with pytest.raises(UserError, match=r"expected initial weights at .*gone"):
         run(RECIPE, pairs_root, tmp_path / "c", init=tmp_path / "gone.pth")
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import timm
 import torch
+from safetensors.torch import save_file
 
 from encoder_files import cached
 from make_scenes import make_scenes
@@ -102,13 +103,13 @@ def test_a_papers_recipe_takes_a_step_and_says_that_it_began_at_random(
 
 def test_a_papers_recipe_starts_from_a_picture_towers_file(pairs_root: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    torch.save(timm.create_model("resnet10t").state_dict(), tmp_path / "tower.pth")
+    save_file(timm.create_model("resnet10t").state_dict(), tmp_path / "tower.safetensors")
     small = replace(recipe("ez_vsl_flickr_10k"), data=DataSpec("flickr"), batch_size=2, num_workers=0)
     small = apply_settings(small, SMALL)
     result = train(
-        small, root=pairs_root, out=tmp_path / "out", init=tmp_path / "tower.pth", max_steps=1, progress=False
+        small, root=pairs_root, out=tmp_path / "out", init=tmp_path / "tower.safetensors", max_steps=1, progress=False
     )
-    assert "image: tower.pth sha256:" in result.summary["init"]
+    assert "image: tower.safetensors sha256:" in result.summary["init"]
     assert "audio: random init" in result.summary["init"]
 
 

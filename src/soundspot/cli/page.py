@@ -33,6 +33,12 @@ def page(
     from soundspot.page.limits import Limits
     from soundspot.page.serve import serve
 
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        print(
+            f"warning: --host {host} lets in whoever can reach this machine; the page has no passwords and no TLS",
+            file=sys.stderr,
+        )
+
     def tell(address: str) -> None:
         print(address, flush=True)
         print("the page is at this address; Ctrl-C ends it", file=sys.stderr)

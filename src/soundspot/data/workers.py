@@ -12,7 +12,7 @@ from soundspot.types import Inputs
 MOST_WORKERS = 8
 BATCHES_AHEAD = 2
 """That each has ready at most (torch's prefetch_factor)."""
-SHARED_MEMORY = Path("/dev/shm")
+SHARED_MEMORY = Path("/dev/shm")  # nosec B108 # only asked how large it is
 """Through which batches come on Linux; containers often have 64 MB of it."""
 HIGHEST_USUAL_RATE = 48000
 """Hz, for sound that keeps its file's own rate."""

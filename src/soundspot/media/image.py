@@ -27,6 +27,8 @@ BROKEN = (
     zlib.error,
 )
 """What Pillow's decoders raise on damaged files."""
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+"""What is opened, whatever a file is called. Pillow knows dozens more, and most of its holes are in those."""
 JPEG_QUALITY = 95
 
 
@@ -51,7 +53,7 @@ def read_image(path: Path | str) -> npt.NDArray[np.uint8]:
     path = Path(path)
     require_file(path, "a picture")
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             image.load()
             return np.array(_to_rgb(_upright(image), path))
     except MediaError:

@@ -99,7 +99,7 @@ class CLIPAudioTran(CLIPTran):
         seconds: float = 10.0,
         window: str = "centre",
     ) -> None:
-        """`clip` is a folder of transformers or a name of the hub, `init_audio` the authors' Wav2CLIP.pt."""
+        """`clip` is a folder of transformers or a name of the hub, `init_audio` Wav2CLIP's file, converted."""
         super().__init__(clip, layers, image_size, resize, spectrogram, seconds, window)
         self.wav2clip = Wav2CLIP(weights_path(init_audio)).requires_grad_(False)
         self.initial = {"audio": self.wav2clip.initial}

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from soundspot.ops import unit
+from soundspot.pinned import place_and_revision
 from soundspot.tensors import sha256
 from soundspot.types import UserError
 
@@ -36,9 +37,10 @@ class CLIP(nn.Module):
             from transformers import AutoConfig, AutoTokenizer, CLIPModel
         except ImportError as error:
             raise UserError("expected transformers for CLIP, got none; pip install 'soundspot[clip]'") from error
-        place, revision = _place(name)
+        place, revision = place_and_revision(name)
         try:
-            kind = AutoConfig.from_pretrained(place, **revision).model_type
+            # Allowed because "@revision" is the user's to give, and no code can run from JSON
+            kind = AutoConfig.from_pretrained(place, trust_remote_code=False, **revision).model_type  # nosec B615
             if kind != "clip":
                 raise UserError(f"{name}: expected a model of type clip, got {kind}; give a whole CLIP")
             loader: Any = CLIPModel
@@ -50,7 +52,7 @@ class CLIP(nn.Module):
                 use_safetensors=True,  # a pickle may run code
                 **revision,
             )
-            tokenizer = AutoTokenizer.from_pretrained(place, **revision)
+            tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False, **revision)  # nosec B615 # likewise
         except UserError:
             raise
         except (OSError, ValueError, RuntimeError) as error:
@@ -131,14 +133,6 @@ def identity(name: str) -> str:
     """What to note of the weights that `name` stands for: a folder's name and its weights' SHA-256, else the name."""
     weights = Path(name) / WEIGHTS
     return f"{weights.parent.name} sha256:{sha256(weights)}" if weights.is_file() else name
-
-
-def _place(name: str) -> tuple[str, dict[str, Any]]:
-    """The folder or the hub's name, and the revision, if one is given."""
-    if Path(name).is_dir():
-        return name, {}
-    place, _, revision = name.partition("@")
-    return place, {"revision": revision} if revision else {}
 
 
 def _keep(attentions: list[Tensor], module: nn.Module, args: Any, output: tuple[Tensor, Tensor]) -> None:

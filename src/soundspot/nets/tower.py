@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from soundspot import nets
 from soundspot.lookup import find, unknown
 from soundspot.nets.inductor import CompiledStages
-from soundspot.tensors import read_any, sha256
+from soundspot.tensors import BACKBONE, read_safetensors, sha256
 from soundspot.types import UserError
 
 TRAINABLE = ("all", "last_block", "heads")
@@ -193,7 +193,11 @@ def _make_dense(net: nn.Module) -> None:
 def load_into(net: nn.Module, path: Path) -> None:
     """Fill `net` from the file; three input channels are summed where `net` has one. Raises UserError on a misfit."""
     wanted = net.state_dict()
-    given = {name: value for name, value in read_any(path).items() if name in wanted or not _is_classifier(name)}
+    given = {
+        name: value
+        for name, value in read_safetensors(path, BACKBONE)[0].items()
+        if name in wanted or not _is_classifier(name)
+    }
     for name, value in given.items():
         if (
             name in wanted

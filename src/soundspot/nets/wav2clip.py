@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from soundspot import ops
 from soundspot.nets.audio import AudioTower
-from soundspot.tensors import read_any, sha256
+from soundspot.tensors import BACKBONE, read_safetensors, sha256
 from soundspot.types import UserError
 
 DIM = 512
@@ -19,7 +19,7 @@ class Wav2CLIP(nn.Module):
     """(B, 1, F, T) log power -> (B, 512), not normalised."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """From the authors' file, or at random. Raises UserError where the file is of something else."""
+        """From the authors' file, converted as a backbone, or at random. UserError for a file of something else."""
         super().__init__()
         self.encoder = AudioTower("resnet18")
         self.transform = nn.Sequential(nn.Linear(DIM, DIM), nn.ReLU(), nn.Dropout(0.1), nn.Linear(DIM, DIM))
@@ -36,7 +36,8 @@ class Wav2CLIP(nn.Module):
         from soundspot.convert import LAYOUTS
 
         layout = LAYOUTS["clip_audio_tran"]
-        alive = {name: value for name, value in read_any(path).items() if not re.match(layout.dead, name)}
+        given = read_safetensors(path, BACKBONE)[0]
+        alive = {name: value for name, value in given.items() if not re.match(layout.dead, name)}
         given = {layout.rename(name).removeprefix("wav2clip."): value for name, value in alive.items()}
         wanted = self.state_dict()
         shapes = [{name: tuple(value.shape) for name, value in state.items()} for state in (given, wanted)]
@@ -44,6 +45,7 @@ class Wav2CLIP(nn.Module):
             wrong = sorted(name for name, _ in shapes[0].items() ^ shapes[1].items())
             raise UserError(
                 f"{path}: expected Wav2CLIP's published tensors, got {len(given)} of which {len(set(wrong))} differ in"
-                f" name or shape, such as {wrong[0]}; give the authors' Wav2CLIP.pt"
+                f" name or shape, such as {wrong[0]}; give what `soundspot convert Wav2CLIP.pt backbone"
+                " Wav2CLIP.safetensors` writes"
             )
         self.load_state_dict(given)

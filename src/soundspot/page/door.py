@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,8 @@ class Door:
         allowed = ALLOWED.get("GET" if method == "HEAD" else method)
         if allowed is None or not allowed.fullmatch(path) or ".." in path:
             raise _Refused(404, "Nothing is here.")
+        if _is_of_another_site(dict(scope["headers"])):
+            raise _Refused(403, "Open the page itself.")
         if path == f"{API}/upload":
             await self._upload(scope, receive, answer)
             return
@@ -121,15 +123,18 @@ class Door:
             pass  # whether refused, or gone by themselves
         finally:
             self._uploads -= 1
+            if self._uploads == 0:
+                self._visits.drop_cut_off()
         if refused is not None:
             raise refused
 
     async def _question(self, receive: Receive, path: str) -> Receive:
         """The whole of a short body, looked through: no file may be named in it but an upload."""
         body, more = b"", True
+        ends = time.monotonic() + self._visits.limits.stall_seconds
         while more:
             try:
-                message = await asyncio.wait_for(receive(), self._visits.limits.stall_seconds)
+                message = await asyncio.wait_for(receive(), max(ends - time.monotonic(), 0.01))
             except TimeoutError:
                 raise _Refused(408, "The question took too long.") from None
             body += message.get("body", b"")
@@ -156,6 +161,17 @@ class Door:
             raise _Refused(400, "The question cannot be read.") from None
         if not all(isinstance(path, str) and self._visits.is_upload(Path(path)) for path in paths):
             raise _Refused(400, "Expected an uploaded file; choose the file again.")
+
+
+def _is_of_another_site(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a browser says that another site's page asks; that site may link to this page, and no more."""
+    other = headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site")
+    return other and headers.get(b"sec-fetch-mode") != b"navigate"
+
+
+def _is_replaced(name: bytes, ours: Mapping[bytes, bytes]) -> bool:
+    """Whether a header of the framework's does not go out: no other site may read an answer."""
+    return name in ours or name.startswith(b"access-control-")
 
 
 def _paths_in(value: Any) -> Iterator[Any]:
@@ -201,7 +217,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             self._begun = True
             ours = {name.encode(): value.encode() for name, value in HEADERS.items()}
-            kept = [(name, value) for name, value in message["headers"] if name.lower() not in ours]
+            kept = [(name, value) for name, value in message["headers"] if not _is_replaced(name.lower(), ours)]
             message = {**message, "headers": [*kept, *ours.items()]}
         await self._send(message)
 

@@ -21,7 +21,7 @@ from soundspot.types import UserError
 Kind = Literal["film", "picture", "sound"]
 ENDINGS: Mapping[Kind, frozenset[str]] = {
     "film": frozenset({*FILMS, ".m4v", ".mpg", ".mpeg", ".ts", ".ogv", ".3gp", ".wmv"}),
-    "picture": frozenset(PICTURE_SUFFIXES),
+    "picture": frozenset(PICTURE_SUFFIXES - {".tif", ".tiff"}),
     "sound": frozenset({*SOUNDS, ".mp4", ".mov", ".mkv", ".webm", ".aif", ".aiff", ".wma"}),
 }
 DEMUXERS = "mov,matroska,avi,ogg,flac,wav,mp3,aac,mpegts,mpeg,asf,aiff,flv,w64,caf,amr"
@@ -30,6 +30,8 @@ MAX_PIXELS = 4096 * 2304
 """Of a picture, or a frame."""
 MAX_FRAMES_PER_SECOND = 240.0
 MEGABYTE = 1_000_000
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+"""Of pictures, whatever a file is called. Not TIFF, whose decoder is large and has had many holes."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ _CAREFUL = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS}
 
 def _picture_size(path: Path) -> tuple[int, int]:
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             return image.size
     except Image.DecompressionBombError as error:
         raise MediaError(f"{path}: expected a picture of a sane size, got a huge one; make it smaller") from error

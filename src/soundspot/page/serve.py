@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from soundspot.page.visits import Visits
     from soundspot.page.work import Weights
 
+EVERYWHERE = ("0.0.0.0", "::")  # nosec B104 # known, to warn who asks for it; the default is this machine alone
 MOST_CONNECTIONS = 256
 QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1",
@@ -71,7 +72,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _shown(host: str) -> str:
-    if host in ("0.0.0.0", "::"):
+    if host in EVERYWHERE:
         return "localhost"
     return f"[{host}]" if ":" in host else host
 
@@ -113,6 +114,8 @@ def _run(app: Any, listening: socket.socket, visits: Visits, weights: Weights, r
     """Serve until interrupted. The first weights are loaded meanwhile; UserError if they cannot be."""
     import uvicorn
 
+    from soundspot.page.patience import Impatient
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -120,7 +123,7 @@ def _run(app: Any, listening: socket.socket, visits: Visits, weights: Weights, r
 
     config = uvicorn.Config(
         app, log_level="critical", access_log=False, server_header=False, limit_concurrency=MOST_CONNECTIONS,
-        timeout_graceful_shutdown=1, lifespan="on", ws="none",
+        timeout_graceful_shutdown=1, lifespan="on", ws="none", http=Impatient,
     )  # fmt: skip
     server, failed, ended = Server(config), queue.SimpleQueue[UserError](), threading.Event()
 

@@ -131,6 +131,13 @@ class Visits:
         for path in self.uploads.glob("*/*"):
             if path not in used and _age(path) > age:
                 _remove_upload(path)
+        self.drop_cut_off(self.limits.upload_seconds)
+
+    def drop_cut_off(self, age_seconds: float = -1.0) -> None:
+        """Delete beginnings of uploads that old, which the web framework leaves lying; whole ones have a folder."""
+        for path in self.uploads.glob("*"):
+            if path.is_file() and _age(path) > age_seconds:
+                path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """All leave; whatever is worked on stops."""

@@ -1,6 +1,7 @@
 """Attention10k (arXiv 1803.03849): Adam 1e-4, batch 30, 10 epochs, the picture's tower frozen as it comes.
 
-    soundspot train attention10k_vggsound_144k --root VGGSOUND --out runs/att --init resnet18-imagenet.pth \\
+    soundspot convert resnet18-imagenet.pth backbone resnet18.safetensors
+    soundspot train attention10k_vggsound_144k --root VGGSOUND --out runs/att --init resnet18.safetensors \\
         --set on_leak=drop
 
 Without --init the frozen picture tower stays random, and every result row says so. The authors' towers are VGG-16 and

@@ -1,6 +1,7 @@
 """AVOL-Net, Objects that Sound (arXiv 1712.06651), trained as DSOL's first stage: Adam 1e-4, decay 1e-4, batch 32.
 
-    soundspot train avol_vggsound_144k --root VGGSOUND --out runs/avol --init resnet18-imagenet.pth --set on_leak=drop
+    soundspot convert resnet18-imagenet.pth backbone resnet18.safetensors
+    soundspot train avol_vggsound_144k --root VGGSOUND --out runs/avol --init resnet18.safetensors --set on_leak=drop
 
 The paper trains on AudioSet-Instruments, which is not read here, and scores it in a way of its own; 20 epochs are those
 of the others on VGGSound. Without --init the picture tower starts at random, and every result row says so. On several

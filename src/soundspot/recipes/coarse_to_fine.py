@@ -1,7 +1,8 @@
 """CoarseToFine (arXiv 2007.06355): SGD 1e-3 with decay 1e-4, batch 16, 20 epochs, in two stages.
 
+    soundspot convert resnet18-imagenet.pth backbone resnet18.safetensors
     soundspot train coarse_to_fine_vggsound_full_coarse --root VGGSOUND --out runs/coarse \\
-        --init resnet18-imagenet.pth --set on_leak=drop
+        --init resnet18.safetensors --set on_leak=drop
     soundspot train coarse_to_fine_vggsound_full --root VGGSOUND --out runs/fine \\
         --init runs/coarse/weights.safetensors --set on_leak=drop
 

@@ -1,6 +1,7 @@
 """DMC (arXiv 1807.03094): Adam 1e-4, decay 1e-4, batch 32, as the authors' simplified code has it; 20 epochs.
 
-    soundspot train dmc_vggsound_144k --root VGGSOUND --out runs/dmc --init resnet18-imagenet.pth --set on_leak=drop
+    soundspot convert resnet18-imagenet.pth backbone resnet18.safetensors
+    soundspot train dmc_vggsound_144k --root VGGSOUND --out runs/dmc --init resnet18.safetensors --set on_leak=drop
 
 That code trains 100 epochs of MUSIC's solos, from scratch; 20 are those of the others on VGGSound. Without --init the
 picture tower starts at random, and every result row says so. `--set method.shown=assignment` gives maps within 0 and 1,

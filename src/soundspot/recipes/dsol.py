@@ -1,6 +1,7 @@
 """DSOL (arXiv 2010.05466): Adam 1e-4 with decay 1e-4, batch 32, in two stages, as the authors' music code.
 
-    soundspot train dsol_music --root MUSIC --out runs/solo --init resnet18-imagenet.pth
+    soundspot convert resnet18-imagenet.pth backbone resnet18.safetensors
+    soundspot train dsol_music --root MUSIC --out runs/solo --init resnet18.safetensors
     soundspot train dsol_music_synthetic --root MUSIC --out runs/cocktail --init runs/solo/weights.safetensors
     soundspot calibrate runs/cocktail/weights.safetensors MUSIC --out dsol.safetensors
 

@@ -1,6 +1,7 @@
 """EZ-VSL (arXiv 2203.09324): Adam 1e-4 without decay, batch 128, 20 epochs (100 on 10,000 clips), ImageNet pictures.
 
-    soundspot train ez_vsl_vggsound_144k --root VGGSOUND --out runs/ez --init resnet18-imagenet.pth --set on_leak=drop
+    soundspot convert resnet18-imagenet.pth backbone resnet18.safetensors
+    soundspot train ez_vsl_vggsound_144k --root VGGSOUND --out runs/ez --init resnet18.safetensors --set on_leak=drop
 
 Without --init the picture tower starts at random, and every result row says so. On several GPUs put
 `torchrun --nproc-per-node N --no-python` before it; unlike the authors', our negatives are gathered over all of them.

@@ -1,6 +1,7 @@
 """FNAC (arXiv 2303.11302): Adam 1e-4, decay 1e-4, batch 256, 30 epochs of which 5 warm up, as its scripts have it.
 
-    soundspot train fnac_vggsound_144k --root VGGSOUND --out runs/fnac --init resnet18-imagenet.pth --set on_leak=drop
+    soundspot convert resnet18-imagenet.pth backbone resnet18.safetensors
+    soundspot train fnac_vggsound_144k --root VGGSOUND --out runs/fnac --init resnet18.safetensors --set on_leak=drop
 
 Without --init the picture tower starts at random, and every result row says so. On several GPUs put
 `torchrun --nproc-per-node N --no-python` before it; unlike the authors', our negatives are gathered over all of them.

@@ -4,7 +4,7 @@
 
 Adam 1e-4, decay 1e-4, batch 128, 20 epochs, last weights. Neighbours are mined first, into the folder `neighbours` of
 the root: k = 1000 by picture and by sound, a choice (`soundspot neighbours --help`). The `_pretrained` recipes want
-`--init resnet18-imagenet.pth`, without which the picture tower starts at random, and every result row says so; which of
+`--init resnet18.safetensors`, without which the picture tower starts at random, and every result row says so; which of
 the two the published scores are of is not known here. On several GPUs put `torchrun --nproc-per-node N --no-python`
 before it.
 Cost, estimated and not yet measured: two views of each modality, 150 GFLOP a sample, so 144k x 20 epochs take 25 to

@@ -1,7 +1,8 @@
 """Hear The Flow (arXiv 2211.03019): Adam 1e-3 without decay, batch 128, 100 epochs, the picture tower frozen.
 
-    soundspot train hear_the_flow_vggsound_144k --root VGGSOUND --out runs/htf --init resnet18-imagenet.pth \\
-        --set method.init_flow=resnet18-imagenet.pth --set on_leak=drop
+    soundspot convert resnet18-imagenet.pth backbone resnet18.safetensors
+    soundspot train hear_the_flow_vggsound_144k --root VGGSOUND --out runs/htf --init resnet18.safetensors \\
+        --set method.init_flow=resnet18.safetensors --set on_leak=drop
 
 The data must be films (video/ID.mp4): the flow is that from the picture to the next frame, computed while loading with
 opencv (extra `flow`). Without --init the frozen picture tower knows nothing. Weights that the authors published are

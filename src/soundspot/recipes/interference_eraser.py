@@ -1,6 +1,7 @@
 """Interference Eraser (arXiv 2202.06406): its settings are not published; Adam 1e-4, decay 1e-4, batch 32, as DSOL's.
 
-    soundspot train interference_eraser_music_prototypes --root MUSIC --out runs/p --init resnet18-imagenet.pth
+    soundspot convert resnet18-imagenet.pth backbone resnet18.safetensors
+    soundspot train interference_eraser_music_prototypes --root MUSIC --out runs/p --init resnet18.safetensors
     soundspot train interference_eraser_music_identifier --root MUSIC --out runs/i --init runs/p/weights.safetensors
     soundspot train interference_eraser_music_referrer --root MUSIC --out runs/r --init runs/i/weights.safetensors
     soundspot calibrate runs/r/weights.safetensors MUSIC --out ier.safetensors

@@ -1,6 +1,7 @@
 """LCBM (WACV 2022): a classifier of VGGSound's classes, by sight and sound. Only its abstract is followed.
 
-    soundspot train lcbm_vggsound_full --root VGGSOUND --out runs/lcbm --init resnet18-imagenet.pth \\
+    soundspot convert resnet18-imagenet.pth backbone resnet18.safetensors
+    soundspot train lcbm_vggsound_full --root VGGSOUND --out runs/lcbm --init resnet18.safetensors \\
         --set on_leak=drop
 
 The classes are those of the training clips, unless method.classes names others.

@@ -1,6 +1,7 @@
 """LVS (arXiv 2104.02691), trained as SLAVC trains those it compares with: the authors released no training code.
 
-    soundspot train lvs_vggsound_144k --root VGGSOUND --out runs/lvs --init resnet18-imagenet.pth --set on_leak=drop
+    soundspot convert resnet18-imagenet.pth backbone resnet18.safetensors
+    soundspot train lvs_vggsound_144k --root VGGSOUND --out runs/lvs --init resnet18.safetensors --set on_leak=drop
 
 Adam 1e-4, decay 1e-4, batch 128, 20 epochs, last weights. Without --init the picture tower starts at random, and every
 result row says so. On several GPUs put `torchrun --nproc-per-node N --no-python` before it.

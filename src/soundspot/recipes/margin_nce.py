@@ -1,6 +1,7 @@
 """MarginNCE (arXiv 2211.01966), trained as EZ-VSL is: Adam 1e-4 without decay, batch 128, 20 epochs.
 
-    soundspot train margin_nce_vggsound_144k --root VGGSOUND --out runs/margin --init resnet18-imagenet.pth \\
+    soundspot convert resnet18-imagenet.pth backbone resnet18.safetensors
+    soundspot train margin_nce_vggsound_144k --root VGGSOUND --out runs/margin --init resnet18.safetensors \\
         --set on_leak=drop
 
 The authors' own settings are not known here, and their margin of -0.2 is not verified: no code is public. Without

@@ -1,6 +1,7 @@
 """RCGrad (arXiv 2204.05156): Adam 1e-3, batch 256, at most 100 epochs; a random 5 s window and the frame in its middle.
 
-    soundspot train rcgrad_vggsound_full --root VGGSOUND --out runs/rcgrad --init resnet18-imagenet.pth
+    soundspot convert resnet18-imagenet.pth backbone resnet18.safetensors
+    soundspot train rcgrad_vggsound_full --root VGGSOUND --out runs/rcgrad --init resnet18.safetensors
 
 Without --init the picture tower starts at random, and every result row says so. On several GPUs put
 `torchrun --nproc-per-node N --no-python` before it.

@@ -1,6 +1,7 @@
 """SLAVC (arXiv 2209.09634): Adam 1e-4, decay 1e-4 (the code: 0), batch 128, 20 epochs, last weights.
 
-    soundspot train slavc_vggsound_144k --root VGGSOUND --out runs/slavc --init resnet18-imagenet.pth --set on_leak=drop
+    soundspot convert resnet18-imagenet.pth backbone resnet18.safetensors
+    soundspot train slavc_vggsound_144k --root VGGSOUND --out runs/slavc --init resnet18.safetensors --set on_leak=drop
 
 Without --init the picture tower starts at random, and every result row says so. `--set method.variant=paper` takes the
 paper's equations, the default is the published code's. On several GPUs put

@@ -1,6 +1,7 @@
 """The Sound of Pixels (arXiv 1804.03160): SGD 1e-3, momentum 0.9, decay 1e-4, 80 mixtures of two, as published.
 
-    soundspot train sound_of_pixels_music --root MUSIC --out runs/sop --init resnet18-imagenet.pth
+    soundspot convert resnet18-imagenet.pth backbone resnet18.safetensors
+    soundspot train sound_of_pixels_music --root MUSIC --out runs/sop --init resnet18.safetensors
 
 The published script trains 100 epochs and divides the rate by ten after 40 and 80; the picture's tower learns at a
 tenth of it (method.image_rate) from ImageNet weights. Without --init it starts at random, and every result row says so.

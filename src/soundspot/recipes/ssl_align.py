@@ -4,7 +4,7 @@
 
 Neighbours are mined first, into the folder `neighbours` of the root: k = 1000 by picture and by sound
 (`soundspot neighbours --help`). The `_pretrained` recipes differ in their published numbers alone: they want
-`--init resnet18-imagenet.pth`, without which the picture tower starts at random, and every result row says so. On
+`--init resnet18.safetensors`, without which the picture tower starts at random, and every result row says so. On
 several GPUs put `torchrun --nproc-per-node N --no-python` before it; negatives are gathered over all of them.
 Cost, estimated and not yet measured: three views of each modality on 14 x 14 maps, about 100 GFLOP a sample, so
 144k x 50 epochs take 40 to 60 minutes on one H200 that the disk keeps busy, and three months on two CPU cores.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from PIL import Image
 
+from soundspot.pinned import place_and_revision
 from soundspot.types import UserError
 
 Painter = Callable[[str], Image.Image]
@@ -18,6 +20,8 @@ def diffusion_painter(
     model: str, *, seed: int = 0, device: str = "cpu", steps: int = 50, image_size: int | None = None
 ) -> Painter:
     """A text-to-image model (a folder, or a name of the model hub, which diffusers then fetches) as a function.
+
+    A name may end in "@revision". Weights are read from safetensors alone, and no code of the model's runs.
 
     A sentence's noise follows from the seed and the sentence alone. What the packages print is left out. Needs the
     extra `diffusion`.
@@ -34,7 +38,10 @@ def diffusion_painter(
         ) from error
     try:
         with _quiet():
-            pipeline = AutoPipelineForText2Image.from_pretrained(model).to(device)
+            place, revision = place_and_revision(model)
+            loader: Any = AutoPipelineForText2Image
+            pipeline = loader.from_pretrained(place, use_safetensors=True, trust_remote_code=False, **revision)
+            pipeline = pipeline.to(device)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(

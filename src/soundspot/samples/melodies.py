@@ -162,7 +162,8 @@ def render(
             "-T",
             "wav",
         ]
-        done = subprocess.run([*command, soundfont, midi], env=environment, capture_output=True, text=True)
+        words = [*command, soundfont, midi]
+        done = subprocess.run(words, env=environment, capture_output=True, text=True)  # nosec B603 # files of ours
         if done.returncode != 0 or not wav.is_file():
             raise UserError(f"{program}: expected a rendering with {soundfont}, got: {done.stderr.strip()[-300:]}")
         with wave.open(str(wav)) as file:

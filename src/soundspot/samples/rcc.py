@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import struct
 import subprocess
+import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +14,8 @@ from soundspot.types import UserError
 
 ZLIB, FOLDER, ZSTD = 1, 2, 4
 MOST_FILES = 100_000
-MOST_BYTES = 128 * 2**20
-"""Of one file, unpacked."""
+MOST_BYTES = 256_000_000
+"""Of one file, unpacked; GCompris's are below a megabyte."""
 
 
 def read_rcc(path: Path, endings: tuple[str, ...] = ("",)) -> dict[str, bytes]:
@@ -64,12 +65,23 @@ def _contents(raw: bytes, at: int, flags: int) -> bytes:
     (length,) = struct.unpack_from(">I", raw, at)
     packed = raw[at + 4 : at + 4 + length]
     if flags & ZLIB:
-        whole = zlib.decompressobj()
-        unpacked = whole.decompress(packed[4:], MOST_BYTES)
-        if not whole.eof:
-            raise ValueError(f"a file cut off, or of more than {MOST_BYTES // 2**20} MB")
-        return unpacked
+        return _unpack_zlib(packed)
     return _unpack_zstd(packed) if flags & ZSTD else packed
+
+
+def _unpack_zlib(packed: bytes) -> bytes:
+    """As much as it claims, and never more than MOST_BYTES."""
+    size = int.from_bytes(packed[:4], "big")
+    if size > MOST_BYTES:
+        raise _too_large()
+    unpacked = zlib.decompressobj().decompress(packed[4:], size + 1)
+    if len(unpacked) != size:
+        raise zlib.error(f"expected {size} bytes unpacked, got {len(unpacked)}")
+    return unpacked
+
+
+def _too_large() -> UserError:
+    return UserError(f"Qt resource file: expected files of up to {MOST_BYTES} bytes, got more; fetch it again")
 
 
 def _unpack_zstd(packed: bytes) -> bytes:
@@ -79,7 +91,18 @@ def _unpack_zstd(packed: bytes) -> bytes:
         raise UserError(
             "Qt resource file: expected the program zstd to unpack it, got none; install it (apt install zstd)"
         )
-    done = subprocess.run([program, "-d", "-c", "-q"], input=packed, capture_output=True)
-    if done.returncode != 0:
-        raise UserError(f"Qt resource file: expected zstd data, got: {done.stderr.decode().strip()}; fetch it again")
-    return done.stdout
+    with tempfile.TemporaryFile() as given:
+        given.write(packed)
+        given.seek(0)
+        words = [program, "-d", "-c", "-q"]
+        with subprocess.Popen(words, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:  # nosec B603 # no words but ours
+            assert run.stdout is not None
+            assert run.stderr is not None
+            unpacked = run.stdout.read(MOST_BYTES + 1)
+            if len(unpacked) > MOST_BYTES:
+                run.kill()
+                raise _too_large()
+            told = run.stderr.read().decode(errors="replace").strip()
+    if run.returncode != 0:
+        raise UserError(f"Qt resource file: expected zstd data, got: {told}; fetch it again")
+    return unpacked

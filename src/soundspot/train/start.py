@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from soundspot import encoders, methods, weights
 from soundspot.methods.base import Method
 from soundspot.nets.tags import TIMM, tagged
+from soundspot.tensors import BACKBONE, refuse_pickle
 from soundspot.train.checkpoint import seed_everything
 from soundspot.train.recipe import Option, Recipe
 from soundspot.types import Clip, UserError
@@ -106,6 +107,7 @@ def _initial_text(method: Method) -> str:
 def _is_whole_method(path: Path) -> bool:
     if not path.is_file():
         raise UserError(f"expected initial weights at {path}, got no file there; check the path, or leave init out")
+    refuse_pickle(path, BACKBONE)
     if path.suffix != ".safetensors":
         return False
     try:

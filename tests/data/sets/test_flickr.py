@@ -71,6 +71,27 @@ def test_document_types_are_refused() -> None:
             parse_xml(text, "11")
 
 
+def test_no_kind_of_entity_is_read(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("12")
+    laughs = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 10))
+    inner = "<r><p><bbox><i/><x>{}</x><x>1</x><x>1</x><x>1</x></bbox></p></r>"
+    texts = (
+        f'<!DOCTYPE r [<!ENTITY l0 "1">{laughs}]>' + inner.format("&l9;"),
+        f'<!DOCTYPE r [<!ENTITY s SYSTEM "file://{secret}">]>' + inner.format("&s;"),
+        f'<!DOCTYPE r [<!ENTITY % s SYSTEM "file://{secret}"> %s;]>' + inner.format("1"),
+        f'<!DOCTYPE r SYSTEM "file://{secret}">' + inner.format("1"),
+        f'<?xml version="1.0" standalone="no"?>\n<!--x--><!DOCTYPE r PUBLIC "a" "http://127.0.0.1:9/x">{inner.format("1")}',
+    )
+    for text in texts:
+        for encoding in ("utf-8", "utf-16"):
+            with pytest.raises(UserError, match="got a document type declaration; remove it"):
+                parse_xml(text.encode(encoding), "11")
+    with pytest.raises(UserError, match="undefined entity"):
+        parse_xml(inner.format("&s;").encode(), "11")
+    assert parse_xml(inner.format("&#49;").encode(), "11") == [(1, 1, 1, 1)], "a character by its number is harmless"
+
+
 def test_broken_xml_is_the_users_to_mend() -> None:
     with pytest.raises(UserError, match="clip 11: expected XML"):
         parse_xml(b"<root><part>", "11")
