@@ -52,7 +52,7 @@ class Predictions:
             low = high = math.nan
         if not -math.inf < low < high < math.inf:
             raise UserError(
-                "predictions: expected numbers score_low < score_high in the provenance, got"
+                "predictions: expected score_low < score_high in the provenance, got"
                 f" {' and '.join(map(repr, texts))}; predict again"
             )
         return low, high

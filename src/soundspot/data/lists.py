@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soundspot.media.files import written_aside
-from soundspot.misread import parse_json, why
+from soundspot.misread import parse_json
 from soundspot.textfiles import TEXT
 from soundspot.types import Clip, Missing, Target, UserError
 
@@ -122,7 +122,7 @@ def read_list(path: Path) -> list[tuple[str, tuple[str, ...]]]:
     try:
         rows = _read_json(path) if path.suffix in (".json", ".jsonl") else _read_table(path)
     except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: expected clip ids as text, got {why(error)}; write or fetch it again") from error
+        raise UserError(f"{path}: expected clip ids as text, got: {error}; write or fetch it again") from error
     return [(_MEDIA_ENDING.sub("", name), labels) for name, labels in rows]
 
 

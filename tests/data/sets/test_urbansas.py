@@ -110,7 +110,7 @@ def test_events_confirm_their_class_both_ends_included() -> None:
         ("audio_annotations.csv", "filename,label\nx,car\n", "got no end, non_identifiable_vehicle_sound, start"),
         ("video_annotations.csv", "", "expected a table with"),
         ("video_annotations.csv", "filename,label,time,x,y,w,h\nf,car,soon,0,0,1,1\n", "expected time as a number"),
-        ("video_annotations.csv", "filename,label,time,x,y,w,h\nf,car,1,0,0,nan,1\n", "a box of four numbers"),
+        ("video_annotations.csv", "filename,label,time,x,y,w,h\nf,car,1,0,0,nan,1\n", "expected w as a number"),
         ("video_annotations.csv", "filename,label,time,x,y,w,h\nf,car,1,0,0,1,1\n", "expected boxes of sounding"),
     ],
 )
