@@ -28,7 +28,10 @@ def attacked(start: Callable[..., Any], tiny: Path) -> Iterator[Any]:
     assert page.address, page.process.stderr and page.process.stderr.read()
     yield page
     page.process.send_signal(signal.SIGINT)
-    page.process.communicate(timeout=30)
+    try:
+        page.process.communicate(timeout=60)
+    finally:
+        page.process.kill()
 
 
 def dial(page: Any) -> socket.socket:
