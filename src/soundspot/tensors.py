@@ -41,12 +41,12 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
     """Write beside `path`, then move there: a reader never sees half a file."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     own = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     with written_aside(path) as aside:
-        save_file(own, aside, dict(header))
-        aside.chmod(0o644)  # safetensors lets nobody but the writer read; weights are there to be shared
+        # not its save_file: a process killed in that leaves a whole hidden file, under a name nobody can know
+        aside.write_bytes(save(own, dict(header)))
 
 
 def read_published(path: Path) -> Any:
