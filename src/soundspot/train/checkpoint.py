@@ -74,7 +74,7 @@ def _digest(tensors: Mapping[str, torch.Tensor], text: str) -> str:
     whole = hashlib.sha256(text.encode())
     for name, tensor in sorted(tensors.items()):
         whole.update(f"{name}\n{tensor.dtype}\n{list(tensor.shape)}\n".encode())
-        whole.update(tensor.reshape(-1).view(torch.uint8).numpy())
+        whole.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return whole.hexdigest()
 
 

@@ -1,0 +1,133 @@
+"""A process that has imported all that the verbs need, and forks one that runs a verb, so that a kill costs little.
+
+It reads a JSON object a line and answers with one. The forked process leads a group of its own, which is killed as a
+whole: at a moment, or before the n-th time that any of its processes changes something on the disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+COUNTED = "TORTURE_OPERATIONS"
+"""In the environment: a file that grows by a byte before each change of the disk, whichever process makes it."""
+KILLED_AT = "TORTURE_KILLED_AT"
+"""In the environment: before which of these changes the group is killed; 0 for none."""
+CHANGES = frozenset({"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "fcntl.flock", "shutil.rmtree"})
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+ELSEWHERE = ("/dev/", "/proc/", "/sys/", "/tmp/")
+
+
+def count_changes() -> None:
+    """Count what this process changes on the disk, and kill its group where that is wanted."""
+    if not os.environ.get(COUNTED):
+        return
+    tally = os.open(os.environ[COUNTED], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    last = int(os.environ[KILLED_AT])
+    owner = os.getpid()
+
+    def hook(event: str, given: tuple[Any, ...]) -> None:
+        if os.getpid() != owner or not _is_change(event, given):
+            return
+        os.write(tally, b".")
+        if last and os.fstat(tally).st_size >= last:
+            os.killpg(0, signal.SIGKILL)
+
+    sys.addaudithook(hook)
+
+
+def _is_change(event: str, given: tuple[Any, ...]) -> bool:
+    if event == "open":
+        path, _, flags = given
+        return bool(flags & WRITING) and not str(path).startswith(ELSEWHERE) and not isinstance(path, int)
+    return event in CHANGES
+
+
+def warm() -> None:
+    """Import what the verbs import when they run."""
+    import torch
+
+    import soundspot.cli
+    import soundspot.data.pack
+    import soundspot.localize.exports.parquet
+    import soundspot.localize.folder
+    import soundspot.methods.ez_vsl
+    import soundspot.predict
+    import soundspot.train.loop
+    import soundspot.train.packing  # noqa: F401
+
+    torch.set_num_threads(1)
+    threads = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1  # noqa: PTH208
+    assert threads == 1, f"a process with {threads} threads must not be forked"
+
+
+def run_verb(asked: dict[str, Any]) -> None:
+    """In the forked process: never returns."""
+    os.setsid()
+    log = os.open(asked["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for number, to in ((0, nothing), (1, log), (2, log)):
+        os.dup2(to, number)
+    os.chdir(asked["folder"])
+    os.environ[COUNTED], os.environ[KILLED_AT] = asked["tally"], str(asked["operation"] or 0)
+    count_changes()
+    import atexit
+
+    from soundspot import predictions
+    from soundspot.cli import main
+
+    predictions._PART_BYTES = asked["part_bytes"]
+    sys.argv = ["soundspot", *asked["words"]]
+    code = 70
+    try:
+        main()
+    except SystemExit as end:
+        code = int(end.code or 0)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def answer(asked: dict[str, Any]) -> dict[str, Any]:
+    """Run the verb, kill it where that is asked for, and tell how it ended."""
+    Path(asked["tally"]).unlink(missing_ok=True)
+    began = time.monotonic()
+    pid = os.fork()
+    if pid == 0:
+        run_verb(asked)
+    limit = asked["seconds"] if asked["seconds"] is not None else asked["most_seconds"]
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if time.monotonic() - began >= limit:
+            os.killpg(pid, signal.SIGKILL)  # which exists, as its leader has not been waited for
+            limit = float("inf")
+        time.sleep(0.001)
+    seconds = time.monotonic() - began
+    _, status = os.waitpid(pid, 0)
+    operations = Path(asked["tally"]).stat().st_size if Path(asked["tally"]).exists() else 0
+    code = os.waitstatus_to_exitcode(status)
+    return {"code": code, "killed": code == -signal.SIGKILL, "seconds": seconds, "operations": operations}
+
+
+def main() -> None:
+    """Answer until there is nothing more to read."""
+    warm()
+    print(json.dumps({"ready": True}), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
+elif __name__ == "__mp_main__":  # a process that the verb has started imports this file too
+    count_changes()
