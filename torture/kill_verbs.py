@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 RATE = 8000
-TOWERS = {
+TOWERS: dict[str, int | float | str] = {
     "image_backbone": "resnet10t",
     "audio_backbone": "resnet10t",
     "image_size": 64,
@@ -149,4 +149,4 @@ IN_PROCESSES = {
     "pack": Verb(_pack(2), (), every_file),
     "localize": Verb(_localize(2), (), every_file),
 }
-"""The same with several processes, in the place of every fourth one."""
+"""The same with several processes, started anew as for any user, in the place of every fourth one."""

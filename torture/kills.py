@@ -92,7 +92,13 @@ class Server:
         self.process.wait(MOST_SECONDS)
 
     def run(
-        self, words: list[str], folder: Path, *, seconds: float | None = None, operation: int | None = None
+        self,
+        words: list[str],
+        folder: Path,
+        *,
+        processes: bool,
+        seconds: float | None = None,
+        operation: int | None = None,
     ) -> Ended:
         """Run `soundspot` with these words in `folder`, killed where that is said."""
         log = folder.with_suffix(".log")
@@ -104,6 +110,7 @@ class Server:
             "tally": str(folder.with_suffix(".operations")),
             "seconds": seconds,
             "operation": operation,
+            "forked": not processes,
             "most_seconds": MOST_SECONDS,
             "part_bytes": PART_BYTES,
         }
@@ -124,10 +131,10 @@ class Undisturbed:
     results: dict[str, str]
 
 
-def undisturbed(server: Server, verb: Verb, inputs: Path, folder: Path) -> Undisturbed:
+def undisturbed(server: Server, verb: Verb, inputs: Path, folder: Path, processes: bool) -> Undisturbed:
     """Run it to its end."""
     folder.mkdir(parents=True)
-    ended = server.run(verb.words(inputs), folder)
+    ended = server.run(verb.words(inputs), folder, processes=processes)
     if ended.code:
         raise RuntimeError(f"{folder.name}: expected the undisturbed run to end well, got {ended.code}: {ended.said}")
     return Undisturbed(ended.seconds, ended.operations, verb.results(folder))
@@ -150,7 +157,7 @@ def one_trial(
     folder.mkdir(parents=True)
     words, finished = verb.words(inputs), False
     for kill in kills:
-        ended = _run(server, verb, words, inputs, folder, kill, known)
+        ended = _run(server, verb, words, inputs, folder, kill, known, trial.processes)
         trial.runs += 1
         words = [*verb.words(inputs), *verb.again]
         if not ended.killed:
@@ -159,7 +166,7 @@ def one_trial(
         trial.kills.append(kill)
         trial.at.append(min(1.0, ended.seconds / known.seconds))
     if not finished:
-        ended = _run(server, verb, words, inputs, folder, None, known)
+        ended = _run(server, verb, words, inputs, folder, None, known, trial.processes)
         trial.runs += 1
     if ended.code:
         trial.wrong.append(f"ended with {ended.code}: {ended.said[-500:]}")
@@ -173,13 +180,20 @@ def one_trial(
 
 
 def _run(
-    server: Server, verb: Verb, words: list[str], inputs: Path, folder: Path, kill: Kill | None, known: Undisturbed
+    server: Server,
+    verb: Verb,
+    words: list[str],
+    inputs: Path,
+    folder: Path,
+    kill: Kill | None,
+    known: Undisturbed,
+    processes: bool,
 ) -> Ended:
-    when: dict[str, Any] = {}
+    when: dict[str, Any] = {"processes": processes}
     if kill is not None and kill.by == "seconds":
-        when = {"seconds": kill.share * known.seconds}
+        when["seconds"] = kill.share * known.seconds
     elif kill is not None:
-        when = {"operation": 1 + int(kill.share * known.operations)}
+        when["operation"] = 1 + int(kill.share * known.operations)
     ended = server.run(words, folder, **when)
     if not ended.killed and ended.code == 2 and NO_CHECKPOINT in ended.said:
         ended = server.run(verb.words(inputs), folder, **when)
@@ -204,7 +218,7 @@ def trials(seed: int, kills: int, out: Path, done: list[Trial]) -> Iterator[Tria
                 if processes not in known:
                     folder = out / f"{name}-undisturbed-{'several' if processes else 'one'}"
                     shutil.rmtree(folder, ignore_errors=True)
-                    known[processes] = undisturbed(server, verb, inputs, folder)
+                    known[processes] = undisturbed(server, verb, inputs, folder, processes)
                 chosen = plan(seed, name, number, max(1, round(wanted / 2)))[: wanted - hits]
                 trial = Trial(name, number, processes)
                 yield one_trial(server, trial, verb, chosen, known[processes], inputs, out / f"{name}-{number:03d}")
@@ -228,7 +242,7 @@ def table(found: list[Trial], seed: int, of: str) -> str:
         "",
         f"`python -m torture kills --seed {seed}` at commit `{of}`, in {seconds / 60:.0f} minutes.",
         "",
-        "| verb | kills | by time | before a change of the disk | at which share of the undisturbed run | runs | lost or"
+        "| verb | kills | by time | at a change of the disk | in each tenth of the undisturbed run | runs | lost or"
         " different |",
         "| --- | ---: | ---: | ---: | --- | ---: | ---: |",
     ]
@@ -242,7 +256,7 @@ def table(found: list[Trial], seed: int, of: str) -> str:
             f"| {name} | {len(kills)} | {by[0]} | {by[1]} | {' '.join(map(str, tenths))} |"
             f" {sum(trial.runs for trial in mine)} | {sum(bool(trial.wrong) for trial in mine)} |"
         )
-    lines += ["", "Shares: how many kills fell into each tenth of the undisturbed run's time."]
+    lines += [""]
     for trial in found:
         lines += [f"- {trial.verb} {trial.number}: {wrong}" for wrong in trial.wrong]
     return "\n".join(lines) + "\n"

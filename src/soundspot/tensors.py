@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,7 +47,19 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping
     own = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     with written_aside(path) as aside:
         # not its save_file: a process killed in that leaves a whole hidden file, under a name nobody can know
-        aside.write_bytes(save(own, dict(header)))
+        content = save(own, dict(header))
+        text = _sorted_header(content)
+        with aside.open("wb") as file:
+            file.write(len(text).to_bytes(8, "little") + text)
+            file.write(memoryview(content)[8 + int.from_bytes(content[:8], "little") :])
+
+
+def _sorted_header(content: bytes) -> bytes:
+    """A safetensors file's header with its fields in order of name: the library gives them in another each time."""
+    whole = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    whole["__metadata__"] = dict(sorted(whole.get("__metadata__", {}).items()))
+    text = json.dumps(whole, separators=(",", ":"), ensure_ascii=False).encode()
+    return text + b" " * (-len(text) % 8)
 
 
 def read_published(path: Path) -> Any:

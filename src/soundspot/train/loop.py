@@ -18,6 +18,7 @@ from soundspot.data.decoding import AREAS
 from soundspot.data.features import KeptFeatures, KeptStack
 from soundspot.data.loader import Stack
 from soundspot.data.training import Plan, TrainingSet
+from soundspot.data.workers import telling_of_dead_workers
 from soundspot.media.files import written_aside
 from soundspot.methods.base import Method
 from soundspot.train import checkpoint
@@ -71,7 +72,7 @@ def train(
     place = root or (Path(recipe.data.root) if recipe.data.root else None)
     if place is None:
         raise UserError(f"recipe {recipe.name}: expected the data's folder, got none; give root, or set data.root")
-    with ranks(device) as here, quickest_kernels(torch.device(device)):
+    with ranks(device) as here, quickest_kernels(torch.device(device)), telling_of_dead_workers():
         clips = find_clips(recipe, place, test_ids)
         if limit_clips is not None:
             clips = replace(clips, training=clips.training[:limit_clips], limit=limit_clips)
