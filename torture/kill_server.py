@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -20,7 +21,12 @@ from typing import Any
 COUNTED = "TORTURE_OPERATIONS"
 """In the environment: a file that grows by a byte before each change of the disk, whichever process makes it."""
 KILLED_AT = "TORTURE_KILLED_AT"
-"""In the environment: before which of these changes the group is killed; 0 for none."""
+"""In the environment: before which of these changes the signal is sent; 0 for none."""
+SIGNAL = "TORTURE_SIGNAL"
+"""In the environment: its number, and "group", "leader" or "others" than that, which of them get it."""
+DEADLY = "TORTURE_DEADLY"
+"""In the environment: "kills" or "hangs" and a text: so ends a process that the leader has started, and not the leader
+itself, before a change whose path holds the text."""
 CHANGES = frozenset({"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "fcntl.flock", "shutil.rmtree"})
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 FAILED = 70
@@ -34,15 +40,36 @@ def count_changes() -> None:
         return
     tally = os.open(os.environ[COUNTED], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     last = int(os.environ[KILLED_AT])
+    number, to = os.environ[SIGNAL].split()
+    how, _, deadly = os.environ[DEADLY].partition(" ")
 
     def hook(event: str, given: tuple[Any, ...]) -> None:
         if not _is_change(event, given):
             return
         os.write(tally, b".")
-        if last and os.fstat(tally).st_size >= last:
-            os.killpg(0, signal.SIGKILL)
+        if os.fstat(tally).st_size == last:
+            for pid in _meant(to):
+                os.kill(pid, int(number))
+        if deadly and deadly in str(given) and os.getpid() != os.getpgrp():
+            time.sleep(3600 if how == "hangs" else 0)
+            os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hook)
+
+
+def _meant(to: str) -> list[int]:
+    """Whom `os.kill` is to be given: 0 is the group."""
+    if to != "others":
+        return [0 if to == "group" else os.getpgrp()]
+    found = [int(stat.parent.name) for stat in Path("/proc").glob("[0-9]*/stat")]
+    return [pid for pid in found if pid != os.getpgrp() and _group_of(pid) == os.getpgrp()]
+
+
+def _group_of(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:  # it ended meanwhile
+        return 0
 
 
 def _is_change(event: str, given: tuple[Any, ...]) -> bool:
@@ -79,11 +106,15 @@ def run_verb(asked: dict[str, Any]) -> None:
         os.dup2(to, number)
     os.chdir(asked["folder"])
     os.environ[COUNTED], os.environ[KILLED_AT] = asked["tally"], str(asked["operation"] or 0)
+    os.environ[SIGNAL] = f"{asked['signal']} {asked['to']}"
+    os.environ[DEADLY] = asked["deadly"]
     count_changes()
     from soundspot import predictions
     from soundspot.cli import main
+    from soundspot.localize import folder
 
     predictions._PART_BYTES = asked["part_bytes"]
+    folder.QUIET_SECONDS = asked["quiet_seconds"]
     sys.argv = ["soundspot", *asked["words"]]
     if asked["forked"]:
         _fork_processes()
@@ -104,7 +135,7 @@ def run_verb(asked: dict[str, Any]) -> None:
 def _fork_processes() -> None:
     """Fork the verb's own processes from this one, which is safe as it has one thread, and spares them the imports."""
     context = multiprocessing.get_context
-    multiprocessing.get_context = lambda method=None: context("fork")  # type: ignore[assignment, misc]
+    multiprocessing.get_context = lambda method=None: context("fork")  # type: ignore[assignment]
 
 
 def answer(asked: dict[str, Any]) -> dict[str, Any]:
@@ -124,7 +155,13 @@ def answer(asked: dict[str, Any]) -> dict[str, Any]:
     _, status = os.waitpid(pid, 0)
     operations = Path(asked["tally"]).stat().st_size if Path(asked["tally"]).exists() else 0
     code = os.waitstatus_to_exitcode(status)
-    return {"code": code, "killed": code == -signal.SIGKILL, "seconds": seconds, "operations": operations}
+    return {"code": code, "pid": pid, "seconds": seconds, "operations": operations}
+
+
+def other(command: list[str]) -> dict[str, Any]:
+    """Another program, run where this process sees it: its name space may be its own."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return {"code": done.returncode, "said": done.stdout + done.stderr}
 
 
 def main() -> None:
@@ -132,7 +169,8 @@ def main() -> None:
     warm()
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line))), flush=True)
+        asked = json.loads(line)
+        print(json.dumps(answer(asked) if "words" in asked else other(asked["command"])), flush=True)
 
 
 if __name__ == "__main__":

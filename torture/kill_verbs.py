@@ -13,8 +13,8 @@ import numpy as np
 
 RATE = 8000
 TOWERS: dict[str, int | float | str] = {
-    "image_backbone": "resnet10t",
-    "audio_backbone": "resnet10t",
+    "image_backbone": "test_efficientnet",
+    "audio_backbone": "test_efficientnet",
     "image_size": 64,
     "seconds": 0.5,
     "sample_rate": RATE,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,21 +12,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 
+from torture.kill_client import REPO, Ended, Server
 from torture.kill_verbs import IN_PROCESSES, VERBS, Verb, make_inputs
 
-PART_BYTES = 2048
-"""Of predictions, in the place of 64 MiB: so that small ones come in several parts too."""
-MOST_SECONDS = 300.0
-"""For a run that nobody kills."""
 MOST_KILLS = 3
 """Of one run and its reruns."""
 NO_CHECKPOINT = "train without resume"
-REPO = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
@@ -37,17 +31,6 @@ class Kill:
     share: float
     by: str
     """seconds or operations."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a run of a verb ended."""
-
-    code: int
-    killed: bool
-    seconds: float
-    operations: int
-    said: str
 
 
 @dataclass
@@ -64,62 +47,6 @@ class Trial:
     runs: int = 0
     seconds: float = 0.0
     wrong: list[str] = field(default_factory=list)
-
-
-class Server:
-    """The warm process that forks the verbs: see kill_server."""
-
-    def __enter__(self) -> Server:
-        here = {"PYTHONPATH": os.pathsep.join([str(REPO / "src"), str(REPO), os.environ.get("PYTHONPATH", "")])}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "torture.kill_server"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **here, "OMP_NUM_THREADS": "1"},
-            cwd=REPO,
-        )
-        assert self.process.stdout is not None
-        if not self.process.stdout.readline():
-            raise RuntimeError("expected the warm process to be ready, got its end; its words are above")
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait(MOST_SECONDS)
-
-    def run(
-        self,
-        words: list[str],
-        folder: Path,
-        *,
-        processes: bool,
-        seconds: float | None = None,
-        operation: int | None = None,
-    ) -> Ended:
-        """Run `soundspot` with these words in `folder`, killed where that is said."""
-        log = folder.with_suffix(".log")
-        start = log.stat().st_size if log.exists() else 0
-        asked = {
-            "words": words,
-            "folder": str(folder),
-            "log": str(log),
-            "tally": str(folder.with_suffix(".operations")),
-            "seconds": seconds,
-            "operation": operation,
-            "forked": not processes,
-            "most_seconds": MOST_SECONDS,
-            "part_bytes": PART_BYTES,
-        }
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(asked) + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        return Ended(**answer, said=log.read_bytes()[start:].decode(errors="replace"))
 
 
 @dataclass(frozen=True)
