@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from torture.kill_verbs import VERBS
 from torture.kills import Kill, Trial, plan, table, trials
