@@ -16,7 +16,7 @@ from torch import Tensor
 
 from soundspot.coming import OneBehind, Results, Take
 from soundspot.data.loader import batches, sound_path
-from soundspot.data.workers import choose_workers
+from soundspot.data.workers import choose_workers, telling_of_dead_workers
 from soundspot.lookup import find
 from soundspot.methods import method_name
 from soundspot.predictions import Predictions, PredictionsWriter, unfinished
@@ -65,11 +65,16 @@ def predict(
 
 def whole_already(path: Path, method: Method, clips: Sequence[Clip], asked: Mapping[str, str] | None = None) -> bool:
     """Is there a finished file of this very run at `path`? UserError where it is another's: nothing replaces that."""
-    if not path.is_file() or unfinished(path):
+    if not path.is_file():
         return False
-    there = Predictions.load(path)
+    there, parts = Predictions.load(path), unfinished(path)
     held, wanted = {*there.maps, *there.missing}, {clip.id for clip in clips}
-    if dict(there.provenance) != {**provenance(method), **(asked or {})}:
+    is_same = dict(there.provenance) == {**provenance(method), **(asked or {})}
+    if parts:  # of a run that stands for another file, or that was stopped while it removed what it had merged
+        for part in parts if is_same and held == wanted else []:
+            part.unlink()
+        return is_same and held == wanted
+    if not is_same:
         got = "a finished file of another method, options or versions"
     elif held != wanted:
         got = f"a finished file of other clips (with {len(held & wanted)} of these {len(wanted)})"
@@ -145,7 +150,8 @@ def over_batches(
     read = batches(clips, method.inputs, batch_size=reading.batch_size, device=reading.device, num_workers=workers)
     method.eval().to(reading.device)
     try:
-        with Bar(what, len(clips), shown=reading.progress) as bar, torch.no_grad(), OneBehind(take) as results:
+        told = telling_of_dead_workers()
+        with told, Bar(what, len(clips), shown=reading.progress) as bar, torch.no_grad(), OneBehind(take) as results:
             for batch, missing in read:
                 if batch is not None:
                     results.put(batch.clip_ids, ask(batch))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,8 @@ _FIELDS = {"ids": dict, "missing": dict, "provenance": dict}
 _KIND = Kind("a predictions file", FORMAT, "soundspot predict", _FIELDS, {"made": dict})
 _PART = ".part-"
 _PART_BYTES = 64 * 2**20
+_PART_SECONDS = 60.0
+"""Small maps of a slow method are put by too."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ class PredictionsWriter:
         self._maps: dict[str, Map] = {}
         self._missing: dict[str, str] = {}
         self._bytes = 0
+        self._since = time.monotonic()
         self._parts = unfinished(self.path)
         if self._parts and not resume:
             raise UserError(
@@ -149,7 +153,7 @@ class PredictionsWriter:
             self._note(clip_id)
             self._maps[clip_id] = array
             self._bytes += array.nbytes
-        if self._bytes >= _PART_BYTES:
+        if self._bytes >= _PART_BYTES or time.monotonic() - self._since >= _PART_SECONDS:
             self.flush()
 
     def add_missing(self, missing: Sequence[Missing]) -> None:
@@ -177,7 +181,7 @@ class PredictionsWriter:
         pieces = (self._maps[clip_id].astype("<f4").tobytes() for ids in stacks.values() for clip_id in ids)
         _write(part, _Header(stacks, shapes, {}, self._missing, self.provenance, self.made), pieces)
         self._parts.append(part)
-        self._maps, self._missing, self._bytes = {}, {}, 0
+        self._maps, self._missing, self._bytes, self._since = {}, {}, 0, time.monotonic()
 
     def close(self) -> None:
         """Merge the parts into the one file, move it into place, and remove the parts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle  # nosec B403 # only its error is caught
 import struct
 import warnings
@@ -60,12 +61,24 @@ def read_safetensors(path: Path, convert_as: str = "METHOD") -> tuple[dict[str, 
 
 def write_safetensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
     """Write beside `path`, then move there: a reader never sees half a file."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     own = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     with written_aside(path) as aside:
-        save_file(own, aside, dict(header))
-        aside.chmod(0o644)  # safetensors lets nobody but the writer read; weights are there to be shared
+        # not its save_file: a process killed in that leaves a whole hidden file, under a name nobody can know
+        content = save(own, dict(header))
+        text = _sorted_header(content)
+        with aside.open("wb") as file:
+            file.write(len(text).to_bytes(8, "little") + text)
+            file.write(memoryview(content)[8 + int.from_bytes(content[:8], "little") :])
+
+
+def _sorted_header(content: bytes) -> bytes:
+    """A safetensors file's header with its fields in order of name: the library gives them in another each time."""
+    whole = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    whole["__metadata__"] = dict(sorted(whole.get("__metadata__", {}).items()))
+    text = json.dumps(whole, separators=(",", ":"), ensure_ascii=False).encode()
+    return text + b" " * (-len(text) % 8)
 
 
 def refuse_pickle(path: Path, convert_as: str = "METHOD") -> None:

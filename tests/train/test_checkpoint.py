@@ -47,6 +47,29 @@ def test_every_length_of_a_cut_file_is_noticed(tmp_path: Path) -> None:
         assert checkpoint.read_newest(tmp_path).state.facts == {"number": 1}
 
 
+def test_a_bit_that_has_changed_is_noticed_wherever_it_is(tmp_path: Path) -> None:
+    write_two(tmp_path)
+    current = tmp_path / checkpoint.CURRENT
+    whole = current.read_bytes()
+    for place in range(0, len(whole), 41):
+        changed = bytearray(whole)
+        changed[place] ^= 1
+        current.write_bytes(changed)
+        try:
+            found = checkpoint.read_newest(tmp_path)
+        except UserError as error:
+            pytest.fail(f"a bit at {place}: {error}")
+        assert found.state.facts == {"number": 1}, place
+        assert found.passed_over is not None
+
+
+def test_an_earlier_part_is_written_over_and_a_failed_one_goes(tmp_path: Path) -> None:
+    (tmp_path / (checkpoint.CURRENT + ".part")).write_text("what a killed process left")
+    write_two(tmp_path)
+    assert checkpoint.read_newest(tmp_path).state.facts == {"number": 2}
+    assert sorted(path.name for path in tmp_path.iterdir()) == [checkpoint.PREVIOUS, checkpoint.CURRENT]
+
+
 def test_a_crash_between_the_two_moves_leaves_the_previous(tmp_path: Path) -> None:
     write_two(tmp_path)
     (tmp_path / checkpoint.CURRENT).unlink()

@@ -5,8 +5,11 @@ Results go to stdout, progress and errors to stderr. Exit 0: done; 1: done, and 
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -27,6 +30,7 @@ from soundspot.cli import (
     verifying,
 )
 from soundspot.cli.samples import samples_app
+from soundspot.media.files import is_disk_full
 from soundspot.types import UserError
 
 app = typer.Typer(
@@ -80,21 +84,46 @@ weights_app.command("list")(training.weights_list)
 def main() -> None:
     """Run the command line; a user's mistake is one line and exit code 2."""
     try:
-        code = app(standalone_mode=False, prog_name="soundspot")
+        with _ending_on_sigterm():
+            code = app(standalone_mode=False, prog_name="soundspot")
     except UserError as error:
         _stop(str(error))
     except _USAGE_ERROR as error:
         _stop(_usage(error))
-    except typer.Abort:
-        print("soundspot: stopped", file=sys.stderr)
-        raise SystemExit(130) from None
+    except typer.Abort as error:
+        print("soundspot: stopped; the same words again go on, with --resume where a verb has it", file=sys.stderr)
+        raise SystemExit(143 if isinstance(error.__cause__, _Terminated) else 130) from None
     except OSError as error:
+        if is_disk_full(error) and error.filename is None:
+            _stop(f"expected room on the disk, got '{error.strerror}'; free some")
         if error.filename is None:
             raise
         _stop(
             f"expected to be able to use {error.filename}, got '{error.strerror}'; check the path and its permissions"
         )
     raise SystemExit(code if isinstance(code, int) else 0)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM came: what is under way ends as it does after Ctrl-C."""
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """Clean up after SIGTERM too, which else ends the process where it stands; not where somebody else handles it."""
+    handled = signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    if handled or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(*_: object) -> NoReturn:
+        raise _Terminated
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from soundspot.processes import Pool
+from soundspot.processes import pool as started
 from soundspot.types import UserError
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ def each(items: Mapping[str, T], work: Work[T, R], crashed: Work[T, R], jobs: in
     rest = deque(items.items())
     while rest:
         suspects: list[tuple[str, T]] = []
-        with _pool(jobs) as pool:
+        with started(jobs) as pool:
             running: dict[Future[R], tuple[str, T]] = {}
             while _fill(pool, running, rest, work, 2 * jobs):
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -48,7 +49,7 @@ def each(items: Mapping[str, T], work: Work[T, R], crashed: Work[T, R], jobs: in
 
 
 def _fill(
-    pool: ProcessPoolExecutor,
+    pool: Pool,
     running: dict[Future[R], tuple[str, T]],
     rest: deque[tuple[str, T]],
     work: Work[T, R],
@@ -67,7 +68,7 @@ def _fill(
 def _one_by_one(suspects: Sequence[tuple[str, T]], work: Work[T, R], crashed: Work[T, R]) -> Iterator[tuple[str, R]]:
     """Each in a process of its own: which of those that ran together ended theirs."""
     for name, item in suspects:
-        with _pool(1) as pool:
+        with started(1) as pool:
             _require_start(pool)
             try:
                 yield name, pool.submit(work, name, item).result()
@@ -75,7 +76,7 @@ def _one_by_one(suspects: Sequence[tuple[str, T]], work: Work[T, R], crashed: Wo
                 yield name, crashed(name, item)
 
 
-def _require_start(pool: ProcessPoolExecutor) -> None:
+def _require_start(pool: Pool) -> None:
     """A process that cannot even begin must not be taken for a file that brings it down."""
     try:
         pool.submit(_begin).result()
@@ -88,8 +89,3 @@ def _require_start(pool: ProcessPoolExecutor) -> None:
 
 def _begin() -> None:
     """Nothing: all that counts is that it runs."""
-
-
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    # A forked process would inherit locks of decoders' threads.
-    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))

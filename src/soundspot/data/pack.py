@@ -270,7 +270,11 @@ def copy_lists(root: Path, out: Path, names: Sequence[str]) -> None:
         if Path(name).is_absolute() or not source.exists():
             continue
         if source.is_dir():
-            shutil.copytree(source, target, dirs_exist_ok=True)
+            shutil.copytree(source, target, dirs_exist_ok=True, copy_function=_copy_whole)
         else:
-            with written_aside(target) as aside:
-                shutil.copyfile(source, aside)
+            _copy_whole(source, target)
+
+
+def _copy_whole(source: Path | str, target: Path | str) -> None:
+    with written_aside(Path(target)) as aside:
+        shutil.copyfile(source, aside)

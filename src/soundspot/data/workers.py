@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+import re
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from soundspot.types import Inputs
+from soundspot.types import Inputs, UserError
 
 MOST_WORKERS = 8
 BATCHES_AHEAD = 2
@@ -51,12 +55,28 @@ def _that_fit(batch_bytes: int) -> int:
     return int(there.f_bavail * there.f_frsize / 2 / (batch_bytes * (BATCHES_AHEAD + 1)))
 
 
+@contextmanager
+def telling_of_dead_workers() -> Iterator[None]:
+    """UserError in the place of torch's own, which comes up wherever this process stands when a worker was killed."""
+    try:
+        yield
+    except RuntimeError as error:
+        said = re.match(r"DataLoader worker \(pid.*", str(error))
+        if said is None:
+            raise
+        raise UserError(
+            f"expected the processes that read clips to last, got '{said[0].rstrip(' .')}'; if memory ran out, ask for"
+            " fewer of them; then resume"
+        ) from error
+
+
 def begin_worker(number: int) -> None:
     """What a worker does first, forked as it is from a process whose other threads it did not get.
 
     Whatever the parent left for the garbage collector stays untouched: an ONNX session or a decoder among it would wait
     for its threads to end, for ever. OpenCV would wait for its own in the same way, so it is told to use none.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the one that computes answers, and ends them
     gc.freeze()
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(0)

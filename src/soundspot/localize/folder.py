@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,14 +17,19 @@ import torch
 
 from soundspot.localize.localizer import Localizer
 from soundspot.localize.run import Localized, Wanted, localize
-from soundspot.localize.source import open_source
-from soundspot.media.files import FILMS, written_aside
+from soundspot.localize.source import file_facts, open_source
+from soundspot.media.files import FILMS, is_disk_full, written_aside
 from soundspot.misread import one_line, parse_json
+from soundspot.processes import Pool, pool
+from soundspot.tensors import sha256
 from soundspot.types import UserError
+from soundspot.weights import find_weights
 
 DONE = "done.json"
 """Stands in a film's folder once all of it is written: what was asked, and what came out."""
 DIED = "expected a film that can be read, got one over which the process died; look at it alone"
+QUIET_SECONDS = 900.0
+"""Without a byte written for any film: what takes that long is taken for hanging, and its process is ended."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,23 @@ class Outcome:
     facts: dict[str, Any]
     line: str
     error: str = ""
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A film to be looked at, and where what is found is to lie."""
+
+    path: Path
+    place: Path
+    wanted: Wanted
+    made_by: str
+    """The weights' SHA-256."""
+    shown: bool
+    """Whether its progress is."""
+
+    def asked(self) -> dict[str, Any]:
+        """What the results depend on."""
+        return {**asdict(self.wanted), "weights_sha256": self.made_by, "film": file_facts(self.path)}
 
 
 def films_in(folder: Path) -> list[Path]:
@@ -47,70 +70,129 @@ def films_in(folder: Path) -> list[Path]:
 def localize_folder(folder: Path, out: Path, wanted: Wanted, jobs: int = 1) -> Iterator[Outcome]:
     """Each film's outcome as it ends, what a former run has finished first; results lie in `out` by film.
 
-    A film's folder has its name within `folder`. With several `jobs` each is a process of its own with its share of
-    the cores. UserError where there is no film at all.
+    A film's folder has its name within `folder`. Each of the `jobs` is a process of its own with its share of the
+    cores: a film that brings down its process, or over which it gives no sign for a long time, holds up no other.
+    UserError where there is no film at all, or no such weights; OSError where the disk is full.
     """
     places = {path: out / path.relative_to(folder) for path in films_in(folder) if out not in path.parents}
-    waiting: list[Path] = []
+    made_by = sha256(find_weights(wanted.weights))
+    waiting: list[_Task] = []
     for path, place in places.items():
-        known = _finished(path, place, wanted)
+        task = _Task(path, place, wanted, made_by, shown=jobs == 1)
+        known = _finished(task)
         if known is None:
-            waiting.append(path)
+            waiting.append(task)
         else:
             yield known
-    if jobs == 1:
-        localizer = Localizer.from_pretrained(wanted.weights, wanted.device) if waiting else None
-        for path in waiting:
-            assert localizer is not None
-            yield _one(localizer, path, places[path], wanted)
-        return
-    lost: list[Path] = []
-    yield from _together(waiting, places, wanted, jobs, lost)
-    for path in lost:  # one of them has taken the others' process with it: each in a process of its own tells which
-        alone: list[Path] = []
-        yield from _together([path], places, wanted, 1, alone)
-        if alone:
-            yield Outcome(path, {}, "", f"{path}: {DIED}")
+    lost: list[_Task] = []
+    yield from _together(waiting, jobs, lost)
+    for task in lost:  # alone, each tells whether it was the one that brought down the others, or nothing was wrong
+        again: list[_Task] = []
+        yield from _together([task], 1, again)
+        if again:
+            yield Outcome(task.path, {}, "", f"{task.path}: {DIED}")
 
 
-def _together(
-    paths: Sequence[Path], places: dict[Path, Path], wanted: Wanted, jobs: int, lost: list[Path]
-) -> Iterator[Outcome]:
-    """Outcomes of films in several processes; those that a dead process left are put into `lost`."""
+def _together(tasks: Sequence[_Task], jobs: int, lost: list[_Task]) -> Iterator[Outcome]:
+    """Outcomes of films in several processes; those under way when one of these died are put into `lost`."""
+    rest = deque(tasks)
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _begin, (wanted, threads)) as pool:
-        tasks = {pool.submit(_in_process, path, places[path], wanted): path for path in paths}
-        for task in as_completed(tasks):
+    while rest:
+        count = min(jobs, len(rest))
+        with pool(count) as processes:
+            _require_start(processes, rest[0].wanted, threads)
+            running: dict[Future[Outcome], _Task] = {}
+            died = False
+            while running or (rest and not died):
+                while rest and len(running) < count and not died:
+                    died = not _hand_out(processes, rest, running, threads)
+                for future in _ended(processes, running):
+                    task = running.pop(future)
+                    try:
+                        yield future.result()
+                    except BrokenProcessPool:
+                        lost.append(task)
+                        died = True
+
+
+def _hand_out(processes: Pool, rest: deque[_Task], running: dict[Future[Outcome], _Task], threads: int) -> bool:
+    """Whether the next film could be given to a process; not where one of them has died."""
+    try:
+        running[processes.submit(_in_process, rest[0], threads)] = rest[0]
+    except BrokenProcessPool:
+        return False
+    rest.popleft()
+    return True
+
+
+def _ended(processes: Pool, running: dict[Future[Outcome], _Task]) -> set[Future[Outcome]]:
+    """The first films that end; those of processes that give no sign for too long are brought to an end."""
+    known, since = _signs(running.values()), time.monotonic()
+    while running:
+        done = wait(running, timeout=QUIET_SECONDS / 100, return_when=FIRST_COMPLETED).done
+        if done:
+            return done
+        now = _signs(running.values())
+        if now != known:
+            known, since = now, time.monotonic()
+        elif time.monotonic() - since > QUIET_SECONDS:
+            processes.kill()
+            since = time.monotonic()
+    return set()
+
+
+def _signs(tasks: Iterable[_Task]) -> list[tuple[str, int]]:
+    """What changes with every byte that is written for them."""
+    found = []
+    for task in tasks:
+        for path in task.place.rglob("*"):
             try:
-                yield task.result()
-            except BrokenProcessPool:
-                lost.append(tasks[task])
+                found.append((str(path), path.lstat().st_size))
+            except FileNotFoundError:  # moved into place meanwhile
+                continue
+    return sorted(found)
 
 
 _LOCALIZER: list[Localizer] = []
 """Of a worker process, made once."""
 
 
-def _begin(wanted: Wanted, threads: int) -> None:
-    torch.set_num_threads(threads)
-    _LOCALIZER.append(Localizer.from_pretrained(wanted.weights, wanted.device))
-
-
-def _in_process(path: Path, place: Path, wanted: Wanted) -> Outcome:
-    return _one(_LOCALIZER[0], path, place, wanted, shown=False)
-
-
-def _one(localizer: Localizer, path: Path, place: Path, wanted: Wanted, *, shown: bool = True) -> Outcome:
+def _require_start(processes: Pool, wanted: Wanted, threads: int) -> None:
+    """A process that cannot even load the weights must not be taken for a film that brings it down."""
     try:
-        source = open_source(path).between(wanted.start_seconds, wanted.end_seconds)
-        done = localize(localizer, source, place, wanted, shown=shown)
+        processes.submit(_load, wanted, threads).result()
+    except BrokenProcessPool:
+        raise UserError(
+            "expected to be able to start processes that load the weights, got one that ended at once; free memory, or"
+            " in a script call this below `if __name__ == '__main__':`"
+        ) from None
+
+
+def _load(wanted: Wanted, threads: int) -> None:
+    if not _LOCALIZER:
+        torch.set_num_threads(threads)
+        _LOCALIZER.append(Localizer.from_pretrained(wanted.weights, wanted.device))
+
+
+def _in_process(task: _Task, threads: int) -> Outcome:
+    _load(task.wanted, threads)
+    return _one(_LOCALIZER[0], task)
+
+
+def _one(localizer: Localizer, task: _Task) -> Outcome:
+    wanted = task.wanted
+    try:
+        source = open_source(task.path).between(wanted.start_seconds, wanted.end_seconds)
+        asked = task.asked()
+        done = localize(localizer, source, task.place, wanted, shown=task.shown)
+        facts = outcome(done)
+        with written_aside(task.place / DONE) as aside:
+            aside.write_text(json.dumps({"asked": asked, **facts}, indent=1))
     except (UserError, OSError) as error:
-        return Outcome(path, {}, "", " ".join(str(error).split()))
-    facts = outcome(done)
-    with written_aside(place / DONE) as aside:
-        aside.write_text(json.dumps({"asked": _asked(path, wanted), **facts}, indent=1))
-    return Outcome(path, facts["facts"], facts["line"])
+        if is_disk_full(error):  # the other films would find no room either
+            raise
+        return Outcome(task.path, {}, "", " ".join(str(error).split()))
+    return Outcome(task.path, facts["facts"], facts["line"])
 
 
 def outcome(done: Localized) -> dict[str, Any]:
@@ -118,17 +200,12 @@ def outcome(done: Localized) -> dict[str, Any]:
     return {"facts": done.facts(), "line": done.summary_line()}
 
 
-def _asked(path: Path, wanted: Wanted) -> dict[str, Any]:
-    facts = path.stat()
-    return {**asdict(wanted), "film": [str(path.resolve()), facts.st_size, facts.st_mtime_ns]}
-
-
-def _finished(path: Path, place: Path, wanted: Wanted) -> Outcome | None:
+def _finished(task: _Task) -> Outcome | None:
     """What an earlier run of the same words found of the same film, if it finished it."""
     try:
-        known = parse_json((place / DONE).read_bytes())
-        if known["asked"] != json.loads(json.dumps(_asked(path, wanted))):
+        known = parse_json((task.place / DONE).read_bytes())
+        if known["asked"] != json.loads(json.dumps(task.asked())):
             return None
-        return Outcome(path, dict(known["facts"]), one_line(str(known["line"])))
+        return Outcome(task.path, dict(known["facts"]), one_line(str(known["line"])))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 import numpy.typing as npt
 
+from soundspot.media.files import naming
 from soundspot.misread import parse_json
 
 FORMAT = "soundspot looks 1"
@@ -114,15 +115,17 @@ class Looks(Sequence[Look]):
             "shapes": [maps.shape, seen.shape],
         }
         offset = self._maps.tell()
-        self._maps.write(maps.tobytes() + seen.tobytes())
-        self._lines.write(json.dumps(row).encode() + b"\n")
+        with naming(self.folder):
+            self._maps.write(maps.tobytes() + seen.tobytes())
+            self._lines.write(json.dumps(row).encode() + b"\n")
         self._note(_Row(replace(look, maps=_NOTHING, seen=_NOTHING), (maps.shape, seen.shape)), offset)
         self._flushed = False
 
     def flush(self) -> None:
         """Hand everything to the system: maps first, so that no line stands without its maps."""
-        self._maps.flush()
-        self._lines.flush()
+        with naming(self.folder):
+            self._maps.flush()
+            self._lines.flush()
         self._flushed = True
 
     @property

@@ -24,6 +24,16 @@ STILL_FRAMES_PER_SECOND = 10.0
 CHUNK_SECONDS = 1.0
 
 
+def file_facts(path: Path) -> list[str | int]:
+    """What tells a file from others and from an earlier state of it, without reading it.
+
+    The time of its last change alone would not: it can be set, as copying does, and clocks are set back. What the
+    system notes of the file itself cannot.
+    """
+    facts = path.stat()
+    return [str(path.resolve()), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino]
+
+
 @dataclass(frozen=True)
 class Source:
     """A film (`still` is None) or a still picture, and where its sound comes from."""
@@ -73,9 +83,8 @@ class Source:
 
     def identity(self) -> dict[str, Any]:
         """What tells this source from others and from an earlier state of its files."""
-        files = {str(path.resolve()): path.stat() for path in {self.path, self.sound_path}}
         return {
-            "files": {name: [facts.st_size, facts.st_mtime_ns] for name, facts in sorted(files.items())},
+            "files": sorted(file_facts(path) for path in {self.path, self.sound_path}),
             "start_seconds": self.start_seconds,
             "end_seconds": None if math.isinf(self.end_seconds) else self.end_seconds,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,12 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from soundspot.media.errors import MediaError
+from soundspot.media.partial import partial
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 SOUNDS = (".wav", ".flac", ".ogg", ".m4a", ".mp3", ".aac", ".opus")
 FILMS = (".mp4", ".mkv", ".webm", ".mov", ".avi")
 """Endings of the files that are looked for in folders; of two files of one name the earlier ending wins."""
 PICKLES = (".pkl", ".pickle")
+REPLACED = ".replaced"
+"""In a folder that was just moved into place: the one that was there before."""
 
 
 def require_file(path: Path, what: str) -> None:
@@ -46,16 +50,13 @@ def written_aside(path: Path) -> Iterator[Path]:
     """A partial file beside `path`: moved into place at the end, removed if anything goes wrong.
 
     So nobody ever sees half a file under the final name, and an older one survives a failed run. A folder that isn't
-    there is made.
+    there is made. What a killed process left is taken over by the next that writes the same file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last: encoders choose the format by it.
-    partial = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial(path, folder=False) as aside:
+            yield aside
+            aside.replace(path)
 
 
 @contextmanager
@@ -63,13 +64,32 @@ def folder_aside(path: Path, mark: str) -> Iterator[Path]:
     """The same for a folder: it replaces an empty one, or an older one that holds the file `mark`, and no other."""
     if path.exists() and not (path / mark).is_file() and not (path.is_dir() and not any(path.iterdir())):
         raise MediaError(f"{path}: expected a new folder, got one with something else in it; choose another name")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    partial.mkdir()
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial(path, folder=True) as aside:
+            yield aside
+            if path.exists():  # moved as a whole, then removed: what is left of a half of it could not be told
+                path.replace(aside / REPLACED)
+            aside.replace(path)
+    shutil.rmtree(path / REPLACED, ignore_errors=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An error of the system that names no file names this one: a full disk does not say where it is."""
     try:
-        yield partial
-        if path.exists():
-            shutil.rmtree(path)
-        partial.replace(path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        yield
+    except OSError as error:
+        if type(error) is not OSError or error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error, or one that it came from, says that there is no room left to write."""
+    reason: BaseException | None = error
+    while reason is not None:
+        if isinstance(reason, OSError) and reason.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        reason = reason.__cause__
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -13,8 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
+from soundspot.media.files import naming
 from soundspot.misread import one_line, parse_json
 from soundspot.types import UserError
 
@@ -45,13 +47,36 @@ def write(folder: Path, state: State) -> Path:
     aside = folder / (CURRENT + ".part")
     # safetensors refuses tensors that share memory (tied weights), hence the copies
     own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.tensors.items()}
-    save_file(own, aside, metadata={"state": json.dumps(state.facts)})
-    with aside.open("rb+") as handle:
-        os.fsync(handle.fileno())
+    text = json.dumps(state.facts)
+    # not its save_file: a process killed in that leaves a whole hidden file, under a name nobody can know
+    content = save(own, metadata={"state": text, "sha256": _digest(own, text)})
+    with naming(current):
+        _write_through(aside, content)
     if current.exists():
         current.replace(previous)
     aside.replace(current)
     return current
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    """All of it on the disk, or nothing at all."""
+    try:
+        with path.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)  # on a full disk it would stand in the way of the next
+        raise
+
+
+def _digest(tensors: Mapping[str, torch.Tensor], text: str) -> str:
+    """SHA-256 of a state: safetensors notices what is cut off, but no bit that has changed."""
+    whole = hashlib.sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        whole.update(f"{name}\n{tensor.dtype}\n{list(tensor.shape)}\n".encode())
+        whole.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return whole.hexdigest()
 
 
 def read_newest(folder: Path) -> Found:
@@ -65,7 +90,7 @@ def read_newest(folder: Path) -> Found:
             return Found(_read(path), path, "; ".join(faults) or None)
         except FileNotFoundError:
             faults.append(f"{path.name} is not there")
-        except (SafetensorError, json.JSONDecodeError, KeyError, TypeError) as error:
+        except (SafetensorError, ValueError, KeyError, TypeError) as error:
             faults.append(f"{path.name} cannot be read ({one_line(str(error))})")
     raise UserError(f"expected a checkpoint in {folder}, got none: {'; '.join(faults)}; train without resume")
 
@@ -75,7 +100,10 @@ def _read(path: Path) -> State:
         raise FileNotFoundError(path)
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        facts = parse_json((file.metadata() or {})["state"])
+        header = file.metadata() or {}
+    if _digest(tensors, header["state"]) != header["sha256"]:
+        raise ValueError("its SHA-256 is another than when it was written")
+    facts = parse_json(header["state"])
     if not isinstance(facts, dict):
         raise TypeError("its state is no JSON object")
     return State(tensors, facts)

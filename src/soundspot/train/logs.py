@@ -14,6 +14,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from soundspot.media.files import naming
+
 METRICS = "metrics.jsonl"
 
 
@@ -38,8 +40,9 @@ class Metrics:
 
     def write(self, kind: str, step: int, values: Mapping[str, Any]) -> None:
         line = json.dumps({"kind": kind, "step": step, **without_nan(values)}) + "\n"
-        self.file.write(line.encode())
-        self.file.flush()
+        with naming(self.path):
+            self.file.write(line.encode())
+            self.file.flush()
         if self.board is not None:
             for name, value in values.items():
                 if isinstance(value, (int, float)):

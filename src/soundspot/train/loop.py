@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from soundspot.data.decoding import AREAS
 from soundspot.data.features import KeptFeatures, KeptStack
 from soundspot.data.loader import Stack
 from soundspot.data.training import Plan, TrainingSet
+from soundspot.data.workers import telling_of_dead_workers
+from soundspot.media.files import written_aside
 from soundspot.methods.base import Method
 from soundspot.train import checkpoint
 from soundspot.train.clips import TrainingClips, find_clips, find_neighbours
@@ -69,7 +72,7 @@ def train(
     place = root or (Path(recipe.data.root) if recipe.data.root else None)
     if place is None:
         raise UserError(f"recipe {recipe.name}: expected the data's folder, got none; give root, or set data.root")
-    with ranks(device) as here, quickest_kernels(torch.device(device)):
+    with ranks(device) as here, quickest_kernels(torch.device(device)), telling_of_dead_workers():
         clips = find_clips(recipe, place, test_ids)
         if limit_clips is not None:
             clips = replace(clips, training=clips.training[:limit_clips], limit=limit_clips)
@@ -303,6 +306,8 @@ class Run:
             raise UserError(f"expected the run of {found.path} to go on as it began, got another {what}; set it back")
         if found.passed_over:
             self.notes.append(f"went on from {found.path.name}: {found.passed_over}")
+            if self.ranks.first:
+                print(f"{self.out}: {self.notes[-1]}", file=sys.stderr)
         self.method.load_state_dict(checkpoint.under_prefix("method", tensors))
         self.method.recall(checkpoint.under_prefix("memory", tensors))
         optimizer = checkpoint.State(checkpoint.under_prefix("optimizer", tensors), facts["optimizer"])
@@ -331,8 +336,8 @@ class Run:
             weights.save(self.method, self.out / WEIGHTS, self._origin())
             return
         weights.save(self.method, self.out / LAST, self._origin())
-        shutil.copyfile(self.out / BEST, self.out / (WEIGHTS + ".part"))
-        (self.out / (WEIGHTS + ".part")).replace(self.out / WEIGHTS)
+        with written_aside(self.out / WEIGHTS) as aside:
+            shutil.copyfile(self.out / BEST, aside)
 
     def _finish(self) -> TrainResult:
         finished = self.now.epoch == self.recipe.epochs

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from soundspot.media.files import written_aside
 from soundspot.train.clips import TrainingClips
 from soundspot.train.logs import without_nan
 from soundspot.train.recipe import Recipe
@@ -48,15 +49,12 @@ def run_facts(recipe: Recipe, init: str, num_ranks: int, device: torch.device) -
 
 def write_json(path: Path, value: Any) -> None:
     """Write aside, then move: a reader never sees half a file."""
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(json.dumps(without_nan(value), indent=2) + "\n")
-    aside.replace(path)
+    with written_aside(path) as aside:
+        aside.write_text(json.dumps(without_nan(value), indent=2) + "\n")
 
 
 def write_missing(path: Path, missing: Mapping[str, str]) -> None:
     """One JSON line for each clip that could not be read: its id and the reason."""
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(
-        "".join(json.dumps({"id": name, "reason": reason}) + "\n" for name, reason in sorted(missing.items()))
-    )
-    aside.replace(path)
+    lines = [json.dumps({"id": name, "reason": reason}) + "\n" for name, reason in sorted(missing.items())]
+    with written_aside(path) as aside:
+        aside.write_text("".join(lines))

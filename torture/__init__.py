@@ -1,0 +1,1 @@
+"""What the program is put through: bad files, kills, mutants."""
