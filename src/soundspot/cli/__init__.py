@@ -5,6 +5,7 @@ Results go to stdout, progress and errors to stderr. Exit 0: done; 1: done, and 
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, NoReturn
@@ -43,6 +44,7 @@ annotations_app = typer.Typer(
 )
 VERBS: tuple[Callable[..., None], ...] = (
     media.localize,
+    media.probe,
     live.live,
     page.page,
     separation.separate,
@@ -77,6 +79,9 @@ weights_app.command("list")(training.weights_list)
 
 def main() -> None:
     """Run the command line; a user's mistake is one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):  # a file's name may hold bytes that are no text
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False, prog_name="soundspot")
     except UserError as error:

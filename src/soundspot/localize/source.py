@@ -14,12 +14,13 @@ import numpy.typing as npt
 from PIL import Image
 
 from soundspot.localize.timeline import Shown
+from soundspot.media.files import PICTURE_ENDINGS
 from soundspot.media.image import read_image
 from soundspot.media.planes import BT709, PlanarFrame, iter_planes, planes_of
 from soundspot.media.video import iter_frames, iter_waveform, probe, read_frame
 from soundspot.types import UserError
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+PICTURE_SUFFIXES = PICTURE_ENDINGS
 STILL_FRAMES_PER_SECOND = 10.0
 CHUNK_SECONDS = 1.0
 
