@@ -37,10 +37,11 @@ def main(argv: Sequence[str]) -> int:
     key = {"commit": commit(), "seed": words.seed, "film": hashlib.sha256(film.read_bytes()).hexdigest()}
     kept = _kept(out / "rows.jsonl", key)
     began = time.monotonic()
-    entries = build(out / "corpus", film, words.seed)
-    tiny = make_tiny(out / "tiny.safetensors")
+    entries = build(out / "corpus", film, words.seed, wanted=())
     chosen = [entry for entry in entries if not words.only or any(part in entry.name for part in words.only)]
     rest = [entry for entry in chosen if entry.name not in kept]
+    build(out / "corpus", film, words.seed, wanted={entry.name for entry in rest})
+    tiny = make_tiny(out / "tiny.safetensors")
     rows = kept | run_all(rest, out, tiny, words.weights, words.jobs, words.places)
     ran = [rows[entry.name] for entry in chosen if entry.name in rows]
     spent = _spent(out / "spent.json", key, time.monotonic() - began)
@@ -57,7 +58,8 @@ def run_all(
 ) -> dict[str, Row]:
     """Rows by name, by so many workers at a time; each row is kept on disk as it comes."""
     waiting: SimpleQueue[Entry] = SimpleQueue()
-    for entry in entries:
+    # of all families early, so that what was stopped is no tower of cuts
+    for entry in sorted(entries, key=lambda entry: hashlib.sha256(entry.name.encode("utf-8", "replace")).digest()):
         if places or not entry.place:
             waiting.put(entry)
     rows: dict[str, Row] = {}

@@ -1,4 +1,4 @@
-"""What a film, a sound or a picture holds, for `soundspot probe`: what its header says, once a first frame was decoded."""
+"""What a film, a sound or a picture holds, for `soundspot probe`: its header, once a first frame was decoded."""
 
 from __future__ import annotations
 
