@@ -29,7 +29,7 @@ BROKEN = (
 )
 """What Pillow's decoders raise on damaged files."""
 JPEG_QUALITY = 95
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF", "TGA", "ICO")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF", "TGA", "ICO")
 """What is read. Of the others some start programs (EPS), and none holds photographs."""
 
 
