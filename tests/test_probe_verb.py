@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -45,3 +46,13 @@ def test_a_name_that_is_no_text_can_be_told(film: Path, command: Callable) -> No
     done = command("probe", odd)
     assert done.code == 0, done.err
     assert "caf\\udce9.mp4\tfilm" in done.out
+
+
+def test_a_full_disk_is_one_line(film: Path, command: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("soundspot.media.facts.facts_of", fail)
+    done = command("probe", film)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("soundspot: expected room on the disk, got 'No space left on device'; free some")

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -37,10 +37,10 @@ def main(argv: Sequence[str]) -> int:
     key = {"commit": commit(), "seed": words.seed, "film": hashlib.sha256(film.read_bytes()).hexdigest()}
     kept = _kept(out / "rows.jsonl", key)
     began = time.monotonic()
-    entries = build(out / "corpus", film, words.seed, wanted=())
+    entries = build(out / "listed", film, words.seed, wanted=())
     chosen = [entry for entry in entries if not words.only or any(part in entry.name for part in words.only)]
     rest = [entry for entry in chosen if entry.name not in kept]
-    build(out / "corpus", film, words.seed, wanted={entry.name for entry in rest})
+    make_files(out, film, key, {entry.name for entry in rest})
     tiny = make_tiny(out / "tiny.safetensors")
     rows = kept | run_all(rest, out, tiny, words.weights, words.jobs, words.places)
     ran = [rows[entry.name] for entry in chosen if entry.name in rows]
@@ -51,6 +51,19 @@ def main(argv: Sequence[str]) -> int:
         print(f"{row.name!r}: {'; '.join(row.findings)}", flush=True)
     print(f"{len(ran)} of {len(chosen)} files, {len(wrong)} not as they should; table: {out / 'torture.md'}")
     return 1 if wrong else 0
+
+
+def make_files(out: Path, film: Path, key: Mapping[str, object], names: Collection[str]) -> None:
+    """The files of these names in `out`/corpus; made anew unless they lie there, of this seed, film and code."""
+    code = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("corpus/*.py"))))
+    wanted = {"seed": key["seed"], "film": key["film"], "code": code.hexdigest()}
+    mark = out / "corpus.json"
+    there = json.loads(mark.read_text()) if mark.is_file() else {}
+    if there.get("of") == wanted and set(names) <= set(there["names"]):
+        return
+    mark.unlink(missing_ok=True)
+    build(out / "corpus", film, int(str(key["seed"])), wanted=names)
+    mark.write_text(json.dumps({"of": wanted, "names": sorted(names)}))
 
 
 def run_all(

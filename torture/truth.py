@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,7 @@ def wrong_timeline(entry: Entry, out: Path) -> Iterator[str]:
     if not moments or len(moments) > most or (wanted is not None and len(moments) != wanted):
         yield f"{len(moments)} moments in place of {wanted or f'1 to {most}'}"
     times = [row["time_seconds"] for row in moments]
-    if times and (times[0] != 0 or any(abs(b - a - 0.5) > 1e-6 for a, b in zip(times, times[1:], strict=False))):
+    if times and (times[0] != 0 or any(abs(b - a - 0.5) > 1e-6 for a, b in pairwise(times))):
         yield f"moments at {times[:4]}"
     if entry.truth.get("silent") and {row.get("verdict") for row in moments} != {"silent"}:
         yield "a silent film that is not said to be"
@@ -173,8 +173,3 @@ def disagreement(got: dict[str, str]) -> Iterator[str]:
         yield f"`pack`: {pack}, `predict`: {predict}"
     if predict == "clip" and localize == "error":
         yield "`predict` reads what `localize` refuses"
-
-
-def is_there(path: Path) -> bool:
-    """Whether anything bears this name."""
-    return os.path.lexists(path)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ class Ended:
 
 
 class Worker:
-    """One process, begun when it is first needed. `inside`: words of a shell to run before, in a namespace of its own."""
+    """One process, begun when it is first needed; after the words `inside` of a shell, in a namespace of its own."""
 
     def __init__(self, weights: Sequence[str], inside: str = "") -> None:
         self.weights, self.inside = list(weights), inside
@@ -71,11 +72,8 @@ class Worker:
         """End the process."""
         if self.process is None:
             return
-        with_group = self.process.pid
-        try:
-            os.killpg(with_group, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:

@@ -71,14 +71,15 @@ def add_bombs(shelf: Shelf) -> None:
     }
     for name, (about, data) in pictures.items():
         shelf.add("bomb", name, about, data, BAD, kind="picture")
-    shelf.add("bomb", "large.png", f"a PNG of {SANE} x {SANE}: as large as is read", partial(black_png, SANE, SANE, SANE), GOOD,
-              kind="picture", truth={"width": SANE, "height": SANE, "moments": 2})  # fmt: skip
+    sane = partial(black_png, SANE, SANE, SANE)
+    shelf.add("bomb", "large.png", f"a PNG of {SANE} x {SANE}: as large as is read", sane, GOOD, kind="picture",
+              truth={"width": SANE, "height": SANE, "moments": 2})  # fmt: skip
     for name, about, mark in (
         ("text.png", "a text of 200 MB", b"zTXtComment\x00\x00"),
         ("profile.png", "a colour profile of 200 MB", b"iCCPicc\x00\x00"),
     ):
-        shelf.add("bomb", name, f"a small PNG with {about}, compressed", partial(_with_zeros, shelf.picture, mark), UNSURE,
-                  kind="picture")  # fmt: skip
+        data = partial(_with_zeros, shelf.picture, mark)
+        shelf.add("bomb", name, f"a small PNG with {about}, compressed", data, UNSURE, kind="picture")  # fmt: skip
     _add_films(shelf)
 
 

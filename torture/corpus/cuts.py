@@ -20,7 +20,7 @@ MIDDLE, WINDOW = SECONDS / 2, 1.0
 CLOSE = 0.3
 """Nearer to a limit than this many seconds, what comes out is not sure."""
 MARKS = {"jpg": b"\xff\xda", "png": b"IDAT", "webp": b"VP8 ", "gif": b"\x2c\x00\x00\x00\x00", "wav": b"data"}
-LENGTH_FROM_WHAT_IS_THERE = ("ts", "mp3", "ogg")
+LENGTH_FROM_WHAT_IS_THERE = ("ts", "ogg")
 """Whose middle moves to the front where the end is cut off."""
 
 
@@ -56,9 +56,9 @@ def add_cuts(shelf: Shelf) -> None:
         for share in SHARES if ending in FILMS else SHARES[::2]:
             at = begin + int((len(whole) - begin) * share)
             shelf.add(
-                "cut", f"{share:.0%} of.{ending}".replace("%", " percent"), f"{_named(ending)}, cut off after {share:.0%}"
-                " of what follows its header", whole[:at], _expected(ending, found, at), kind=kind_of(ending),
-                truth={"channels": 2} if ending in FILMS else {},
+                "cut", f"{share:.0%} of.{ending}".replace("%", " percent"),
+                f"{_named(ending)}, cut off after {share:.0%} of what follows its header", whole[:at],
+                _expected(ending, found, at), kind=kind_of(ending), truth={"channels": 2} if ending in FILMS else {},
             )  # fmt: skip
         if ending not in ("ts", "mp3", "ogg"):
             data = whole[: begin // 2 if begin > 64 else 12]

@@ -54,7 +54,7 @@ def _strangers(shelf: Shelf) -> list[tuple[str, str, bytes]]:
     rng = shelf.rng("strangers")
     return [
         ("text", "a text", b"No film, no picture: a text.\n" * 50),
-        ("page", "a page of HTML, as a failed download leaves", b"<!doctype html><html><body>404 Not Found</body></html>"),
+        ("page", "a page of HTML, as a failed download leaves", b"<!doctype html><html><body>404</body></html>"),
         ("json", "a JSON file", json.dumps({"error": "quota"}).encode()),
         ("zip", "an archive (zip) that holds a film", packed.getvalue()),
         ("gzip", "a film compressed (gzip)", gzip.compress(shelf.film("mp4"), mtime=0)),
@@ -62,7 +62,7 @@ def _strangers(shelf: Shelf) -> list[tuple[str, str, bytes]]:
         ("noise", "100,000 random bytes", rng.bytes(100_000)),
         ("zeros", "100,000 zeros", bytes(100_000)),
         ("svg", "a drawing (SVG)", b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
-        ("eps", "a PostScript program (EPS)", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"),
+        ("eps", "a program (EPS)", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"),
         ("pdf", "a PDF", b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"),
     ]  # fmt: skip
 
@@ -74,7 +74,8 @@ PLAYLISTS = (
      "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n"),
     ("concat.mp4", "a list of films (ffconcat) that names the film beside it, named .mp4",
      f"ffconcat version 1.0\nfile ../{GOOD_FILM}\n"),
-    ("concat.txt", "a list of films (ffconcat) that names a file of the system", "ffconcat version 1.0\nfile /etc/passwd\n"),
+    ("concat.txt", "a list of films (ffconcat) that names a system's file",
+     "ffconcat version 1.0\nfile /etc/passwd\n"),
     ("manifest.mpd", "a manifest (DASH) of an address",
      '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT3S">'
      '<Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1"><BaseURL>http://127.0.0.1:9/a.mp4'

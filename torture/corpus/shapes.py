@@ -52,7 +52,8 @@ def add_sizes(shelf: Shelf) -> None:
         for ending in ("png", "jpg", "webp"):
             name = f"{size[0]}x{size[1]}.{ending}"
             quick = {"method": 0} if ending == "webp" else {"compress_level": 1} if ending == "png" else {}
-            shelf.add("8K" if size == EIGHT_K else "odd size", name, f"a picture ({ending}) of {size[0]}x{size[1]} pixels",
+            family = "8K" if size == EIGHT_K else "odd size"
+            shelf.add(family, name, f"a picture ({ending}) of {size[0]}x{size[1]} pixels",
                       partial(_picture_of, shelf, size, ending, quick), GOOD, kind="picture",
                       truth={"width": size[0], "height": size[1], "moments": 2})  # fmt: skip
 

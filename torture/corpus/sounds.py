@@ -34,8 +34,9 @@ def add_sounds(shelf: Shelf) -> None:
         shelf.add("sample rate", f"{rate}.wav", f"a wav at {rate} Hz", later([sound], "wav"), GOOD, kind="sound",
                   truth=shelf.sound_truth(sample_rate=rate))  # fmt: skip
         coding = Coding("libx264", "flac", sound_format="s16")
-        shelf.add("sample rate", f"{rate}.mkv", f"a film with sound at {rate} Hz", later([frames, sound], "mkv", coding),
-                  GOOD, truth=shelf.film_truth(sample_rate=rate))  # fmt: skip
+        film = later([frames, sound], "mkv", coding)
+        shelf.add("sample rate", f"{rate}.mkv", f"a film with sound at {rate} Hz", film, GOOD,
+                  truth=shelf.film_truth(sample_rate=rate))  # fmt: skip
     for layout, channels in LAYOUTS.items():
         sound = Track(sound=at_rate(shelf, SAMPLE_RATE, channels), layout=layout)
         truth = shelf.sound_truth(channels=channels)

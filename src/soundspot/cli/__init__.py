@@ -5,6 +5,7 @@ Results go to stdout, progress and errors to stderr. Exit 0: done; 1: done, and 
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
 from collections.abc import Callable
@@ -77,6 +78,10 @@ weights_app.command("fetch")(training.weights_fetch)
 weights_app.command("list")(training.weights_list)
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a disk says that takes no more; such errors seldom name a file."""
+
+
 def main() -> None:
     """Run the command line; a user's mistake is one line and exit code 2."""
     for stream in (sys.stdout, sys.stderr):  # a file's name may hold bytes that are no text
@@ -92,6 +97,8 @@ def main() -> None:
         print("soundspot: stopped", file=sys.stderr)
         raise SystemExit(130) from None
     except OSError as error:
+        if error.errno in FULL:
+            _stop(f"expected room on the disk, got '{error.strerror}'; free some, or choose another place for results")
         if error.filename is None:
             raise
         _stop(
