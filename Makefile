@@ -2,14 +2,16 @@
 # make test   sets itself up, then runs every test
 # make audit  known vulnerabilities of what is installed, where their service can be reached
 # make sbom   what is installed, as a software bill of materials: $(OUT)/sbom.json
+# make torture   sets itself up, then bad media, kills and mutants (TORTURE names them); what this commit finished is kept
 PYTHON ?= python3
 VENV ?= .venv
 OUT ?= out
 FILM ?=
 SCENES ?= 60
+TORTURE ?= corpus
 BIN := $(VENV)/bin
 
-.PHONY: demo test audit sbom clean
+.PHONY: demo test audit sbom torture clean
 
 $(VENV)/.soundspot: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -54,6 +56,11 @@ audit: $(VENV)/.soundspot-dev
 
 sbom: $(VENV)/.soundspot-dev
 	$(BIN)/python tools/sbom.py $(OUT)/sbom.json
+
+# Each set goes on where an earlier run of it stopped.
+torture: $(VENV)/.soundspot-dev
+	$(BIN)/soundspot weights fetch
+	for set in $(TORTURE); do $(BIN)/python -m torture $$set --out $(OUT)/torture/$$set || exit 1; done
 
 clean:
 	rm -rf $(OUT) $(VENV)

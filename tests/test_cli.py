@@ -25,7 +25,7 @@ VERBS = (
     "samples negatives", "samples is3", "samples instruments", "samples mixtures", "weights", "weights fetch",
     "weights list", "train", "neighbours", "calibrate", "predict", "score", "report", "verify", "check", "extract",
     "pack", "annotations", "annotations fetch", "annotations list", "convert", "fuse", "embed", "retrieve", "recognise",
-    "list", "live", "export",
+    "list", "live", "export", "probe",
 )  # fmt: skip
 TINY = ("image_backbone=resnet10t", "audio_backbone=resnet10t", "image_size=64", "init_image=", "init_audio=")
 IMPORTS = """

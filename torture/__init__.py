@@ -1,1 +1,1 @@
-"""What the program is put through: bad files, kills, mutants."""
+"""What soundspot must survive: a corpus of bad media, kills at random moments, and what else is done on purpose."""

@@ -5,6 +5,7 @@ Results go to stdout, progress and errors to stderr. Exit 0: done; 1: done, and 
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 import threading
@@ -48,6 +49,7 @@ annotations_app = typer.Typer(
 )
 VERBS: tuple[Callable[..., None], ...] = (
     media.localize,
+    media.probe,
     live.live,
     page.page,
     separation.separate,
@@ -83,6 +85,9 @@ weights_app.command("list")(training.weights_list)
 
 def main() -> None:
     """Run the command line; a user's mistake is one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):  # a file's name may hold bytes that are no text
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         with _ending_on_sigterm():
             code = app(standalone_mode=False, prog_name="soundspot")
@@ -94,8 +99,12 @@ def main() -> None:
         print("soundspot: stopped; the same words again go on, with --resume where a verb has it", file=sys.stderr)
         raise SystemExit(143 if isinstance(error.__cause__, _Terminated) else 130) from None
     except OSError as error:
-        if is_disk_full(error) and error.filename is None:
-            _stop(f"expected room on the disk, got '{error.strerror}'; free some")
+        if is_disk_full(error):
+            where = "" if error.filename is None else f" for {error.filename}"
+            _stop(
+                f"expected room on the disk{where}, got '{error.strerror}'; free some, or choose another place for"
+                " results"
+            )
         if error.filename is None:
             raise
         _stop(

@@ -1,4 +1,4 @@
-"""The verb for films of one's own: localize a film, a picture beside a sound, a folder of films, or what comes in."""
+"""The verbs for media of one's own: say what is in a file, and localize a film, a picture beside a sound, a folder."""
 
 from __future__ import annotations
 
@@ -60,6 +60,32 @@ def localize(
     else:
         done = run(place, sound, out, wanted)
     print(json.dumps(done.facts(), indent=1) if as_json else done.text())
+
+
+def probe(
+    files: Annotated[list[Path], typer.Argument(help="Films, sounds and pictures.")],
+    as_json: Json = False,
+) -> None:
+    """What is in a film, a sound or a picture. Exit 1 if some of several files can't be used, 2 if none can."""
+    from soundspot.media.facts import facts_of, told
+
+    rows, bad = [], []
+    for path in files:
+        try:
+            rows.append(facts_of(path))
+        except UserError as error:
+            bad.append(error)
+            if len(files) > 1:
+                print(f"bad: {' '.join(str(error).split())}", file=sys.stderr)
+            continue
+        if not as_json:
+            print(told(rows[-1]), flush=True)
+    if bad and len(files) == 1:
+        raise bad[0]
+    if as_json and rows:
+        print(json.dumps(rows, indent=1))
+    if bad:
+        raise typer.Exit(1 if rows else 2)
 
 
 def _from_stdin(folder: Path) -> Path:

@@ -14,12 +14,14 @@ import numpy.typing as npt
 from PIL import Image
 
 from soundspot.localize.timeline import Shown
+from soundspot.media.files import PICTURE_ENDINGS
 from soundspot.media.image import read_image
 from soundspot.media.planes import BT709, PlanarFrame, iter_planes, planes_of
-from soundspot.media.video import iter_frames, iter_waveform, probe, read_frame
+from soundspot.media.video import iter_frames, iter_waveform, probe, read_frame, there_seconds
+from soundspot.media.wav import plain_wav
 from soundspot.types import UserError
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+PICTURE_SUFFIXES = PICTURE_ENDINGS
 STILL_FRAMES_PER_SECOND = 10.0
 CHUNK_SECONDS = 1.0
 
@@ -148,6 +150,8 @@ def open_source(path: Path, sound_path: Path | None = None) -> Source:
 
 def _still(path: Path, sound_path: Path) -> Source:
     rate, channels, duration = _sound(sound_path)
+    if plain_wav(sound_path) is None:  # whose length is that of what is there
+        duration = min(duration, there_seconds(sound_path))
     picture = read_image(path)
     height, width = picture.shape[:2]
     return Source(path, sound_path, picture, duration, STILL_FRAMES_PER_SECOND, rate, channels, width, height)

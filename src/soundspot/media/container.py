@@ -6,9 +6,11 @@ negative timestamp: those belong to encoder delay and to what an edit list cuts 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -16,7 +18,7 @@ import av
 from av.stream import Disposition
 
 from soundspot.media.errors import MediaError
-from soundspot.media.files import require_file
+from soundspot.media.files import MOST_PIXELS, require_file
 
 StreamKind = Literal["picture", "sound"]
 
@@ -24,6 +26,14 @@ SEEK_BACK_SECONDS = (0.0, 2.0, 10.0, float("inf"))
 """How far before the wanted moment to land, tried in turn: some formats' indexes land too late. inf: no seek at all."""
 FALLBACK_RATE = Fraction(25)
 """Frames per second where a file states none (raw streams), as FFmpeg assumes."""
+
+POINTING = frozenset(
+    {"concat", "concatf", "dash", "hls", "imf", "rtsp", "rtp", "sap", "sdp", "tty", "webm_dash_manifest"}
+)
+"""Formats whose files name others to be opened in their place (or, as tty does, take any text for a picture)."""
+THREADED_PIXELS = 2**26
+"""Of all frames that threads decode beside each other: each holds some."""
+MOST_THREADS = 16
 
 
 class Decoded(NamedTuple):
@@ -40,15 +50,21 @@ def open_media(path: Path) -> Iterator[Any]:
     """An open PyAV container, closed whatever happens; FFmpeg's errors become MediaError."""
     require_file(path, "a film or a sound file")
     try:
-        # "file:" keeps FFmpeg from reading a colon in a name as a protocol; the whitelist keeps playlists off the net.
-        with av.open(
-            f"file:{path.absolute()}", metadata_errors="replace", options={"protocol_whitelist": "file,pipe"}
-        ) as container:
+        # "file:" keeps FFmpeg from reading a colon in a name as a protocol; the whitelists keep playlists from the net,
+        # and from other files
+        options = {"protocol_whitelist": "file,pipe", "format_whitelist": _formats(), "max_pixels": str(MOST_PIXELS)}
+        with av.open(f"file:{path.absolute()}", metadata_errors="replace", options=options) as container:
             yield container
     except av.FFmpegError as error:
         raise MediaError(
             f"{path}: expected a film or a sound file, got '{error.strerror}'; is it complete and in a known format?"
         ) from error
+
+
+@cache
+def _formats() -> str:
+    """All that FFmpeg can read, but what points elsewhere."""
+    return ",".join(sorted(av.formats_available - POINTING))
 
 
 def find_stream(container: Any, kind: StreamKind) -> Any | None:
@@ -66,7 +82,22 @@ def require_stream(container: Any, kind: StreamKind, path: Path) -> Any:
     if stream is None:
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "no streams"
         raise MediaError(f"{path}: expected {kind} that can be decoded, got none ({kinds}); give a file with {kind}")
+    if kind == "picture" and stream.codec_context.width * stream.codec_context.height > MOST_PIXELS:
+        raise MediaError(
+            f"{path}: expected frames of at most {MOST_PIXELS} pixels, got {stream.codec_context.width}x"
+            f"{stream.codec_context.height}; make the film smaller"
+        )
     return stream
+
+
+def decode_with_threads(stream: Any) -> None:
+    """As many threads as there are cores, but fewer for large frames, of which each thread holds some."""
+    context = stream.codec_context
+    stream.thread_type = "AUTO"
+    if stream.type == "video":
+        context.options = {"max_pixels": str(MOST_PIXELS)}
+        at_once = THREADED_PIXELS // max(context.width * context.height, 1)
+        context.thread_count = max(1, min(at_once, MOST_THREADS, os.cpu_count() or 1))
 
 
 def time_origin(container: Any) -> Fraction:
@@ -90,7 +121,7 @@ def decode(path: Path, kind: StreamKind, from_seconds: float = 0.0) -> Generator
     for margin in SEEK_BACK_SECONDS:
         with open_media(path) as container:
             stream = require_stream(container, kind, path)
-            stream.thread_type = "AUTO"
+            decode_with_threads(stream)
             origin = time_origin(container)
             sought = _seek(container, stream, origin, from_seconds - margin)
             frames = _timed_frames(container, stream, origin, sought)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,22 +17,44 @@ PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 SOUNDS = (".wav", ".flac", ".ogg", ".m4a", ".mp3", ".aac", ".opus")
 FILMS = (".mp4", ".mkv", ".webm", ".mov", ".avi")
 """Endings of the files that are looked for in folders; of two files of one name the earlier ending wins."""
+PICTURE_ENDINGS = frozenset({*PICTURES, ".bmp", ".tif", ".tiff", ".gif"})
+"""What is taken for a picture where one file is named."""
+MOST_PIXELS = 2**26
+"""Of one picture or frame: twice an 8K film's. A small file that claims more is made to use up memory."""
 PICKLES = (".pkl", ".pickle")
 REPLACED = ".replaced"
 """In a folder that was just moved into place: the one that was there before."""
 
 
 def require_file(path: Path, what: str) -> None:
-    """Raise MediaError unless `path` is a file with something in it."""
+    """Raise MediaError unless `path` is a regular file with something in it: a pipe or a device may never end."""
     try:
-        if path.is_dir():
-            raise MediaError(f"{path}: expected {what}, got a folder; give one file in it")
-        if not path.exists():
-            raise MediaError(f"{path}: expected {what}, got {absence(path)}")
-        if path.is_file() and path.stat().st_size == 0:
-            raise MediaError(f"{path}: expected {what}, got an empty file; fetch or export it again")
+        facts = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise MediaError(f"{path}: expected {what}, got {absence(path)}") from None
     except OSError as error:
         raise MediaError(f"{path}: expected {what}, got '{error.strerror}'; check the path and its rights") from error
+    except ValueError as error:  # a null byte
+        raise MediaError(f"{path}: expected {what}, got a path with '{error}'; check the path") from error
+    if stat.S_ISDIR(facts.st_mode):
+        raise MediaError(f"{path}: expected {what}, got a folder; give one file in it")
+    if not stat.S_ISREG(facts.st_mode):
+        raise MediaError(
+            f"{path}: expected {what}, got {_kind(facts.st_mode)}; give a file, or `soundspot live` a stream"
+        )
+    if facts.st_size == 0:
+        raise MediaError(f"{path}: expected {what}, got an empty file; fetch or export it again")
+
+
+def _kind(mode: int) -> str:
+    """What a path that is no regular file is."""
+    kinds = {
+        stat.S_IFIFO: "a named pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }
+    return kinds.get(stat.S_IFMT(mode), "no regular file")
 
 
 def absence(path: Path) -> str:
@@ -89,7 +112,7 @@ def is_disk_full(error: BaseException) -> bool:
     """Whether an error, or one that it came from, says that there is no room left to write."""
     reason: BaseException | None = error
     while reason is not None:
-        if isinstance(reason, OSError) and reason.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(reason, OSError) and reason.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return True
         reason = reason.__cause__
     return False

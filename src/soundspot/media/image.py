@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from soundspot.media.errors import MediaError
-from soundspot.media.files import require_file, written_aside
+from soundspot.media.files import MOST_PIXELS, require_file, written_aside
 from soundspot.types import UserError
 
 BROKEN = (
@@ -53,13 +54,19 @@ def read_image(path: Path | str) -> npt.NDArray[np.uint8]:
     path = Path(path)
     require_file(path, "a picture")
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            image.load()
-            return np.array(_to_rgb(_upright(image), path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of EXIF that is off, and the like
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as image:
+                _require_sane(path, image.size)
+                image.load()
+                return np.array(_to_rgb(_upright(image), path))
     except MediaError:
         raise
-    except Image.DecompressionBombError as error:
-        raise MediaError(f"{path}: expected a picture of a sane size, got '{error}'; make it smaller") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise MediaError(
+            f"{path}: expected a picture of at most {MOST_PIXELS} pixels, got '{error}'; make it smaller"
+        ) from error
     except UnidentifiedImageError as error:
         raise MediaError(f"{path}: expected a picture, got a file of another kind; give e.g. JPEG or PNG") from error
     except BROKEN as error:
@@ -87,6 +94,13 @@ def resize(array: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[n
     """uint8 (H, W, 3) to `size` = (height, width), bicubic and antialiased, as the papers' loaders do."""
     height, width = size
     return np.array(Image.fromarray(array).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _require_sane(path: Path, size: tuple[int, int]) -> None:
+    if size[0] * size[1] > MOST_PIXELS:
+        raise MediaError(
+            f"{path}: expected a picture of at most {MOST_PIXELS} pixels, got {size[0]}x{size[1]}; make it smaller"
+        )
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -44,11 +44,16 @@ __all__ = [
     "probe",
     "read_frame",
     "read_waveform",
+    "there_seconds",
 ]
 
 KNOWN_MATRICES = (1, 4, 5, 7, 9)
 """YUV matrices with the same number as a frame's tag and as swscale's option: BT.709, FCC, BT.601, SMPTE 240M, BT.2020.
 Everything else is read as BT.601, FFmpeg's own default."""
+MAX_SHOWN_SECONDS = 3600.0
+"""A frame that stands longer is a broken clock, as a gap in the sound is."""
+MAX_LAST_SECONDS = 30.0
+"""A last frame that claims to last longer is not believed: nothing comes after it."""
 MAX_TIME_SLACK_SECONDS = 1e-3
 """A frame this little late still counts as shown: containers round timestamps (Matroska to milliseconds)."""
 
@@ -195,20 +200,34 @@ def _shown_spans(path: Path, start: float) -> Generator[tuple[Decoded, float]]:
     with closing(decode(path, "picture", start)) as frames:
         for item in frames:
             if shown is not None:
+                if item.time_seconds - shown.time_seconds > MAX_SHOWN_SECONDS:
+                    raise MediaError(
+                        f"{path}: expected a film without gaps, got a jump from {shown.time_seconds:.0f} s to"
+                        f" {item.time_seconds:.0f} s; write the file anew"
+                    )
                 yield shown, item.time_seconds - _slack(item)
             shown = item
     if shown is None:
         raise _nothing_decoded(path)
-    yield shown, max(shown.time_seconds + shown.duration_seconds, _still_end(path)) - _slack(shown)
+    yield shown, max(shown.time_seconds + _believed_seconds(shown), _still_end(path)) - _slack(shown)
+
+
+def _believed_seconds(item: Decoded) -> float:
+    """How long the last frame is shown: what follows it, no file can say but by its length."""
+    return min(item.duration_seconds, MAX_LAST_SECONDS)
 
 
 def _still_end(path: Path) -> float:
-    """The film's length if it holds a single frame (a still with sound), then shown throughout; 0 otherwise."""
+    """The film's length if it holds a single frame (a still with sound), then shown throughout; 0 otherwise.
+
+    The length is that of what is there, not what a header claims.
+    """
     with closing(decode(path, "picture")) as frames:
         if next(frames, None) is None or next(frames, None) is not None:
             return 0.0
     with open_media(path) as container:
-        return _film_seconds(container)
+        claimed = _film_seconds(container)
+    return min(claimed, there_seconds(path))
 
 
 def _slack(item: Decoded) -> float:
@@ -252,6 +271,12 @@ def _film_seconds(container: Any) -> float:
     if container.duration is not None:
         return container.duration / av.time_base
     return _scanned_seconds(container)
+
+
+def there_seconds(path: Path) -> float:
+    """How long a film or a sound is by the packets that are there, however long its header claims it to be."""
+    with open_media(path) as container:
+        return _scanned_seconds(container)
 
 
 def _scanned_seconds(container: Any) -> float:

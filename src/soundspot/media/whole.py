@@ -8,7 +8,15 @@ from typing import Any
 
 import av
 
-from soundspot.media.container import StreamKind, duration_seconds, frame_rate, open_media, packets_of, require_stream
+from soundspot.media.container import (
+    StreamKind,
+    decode_with_threads,
+    duration_seconds,
+    frame_rate,
+    open_media,
+    packets_of,
+    require_stream,
+)
 from soundspot.media.errors import MediaError
 from soundspot.media.sound import read_waveform
 from soundspot.media.video import probe, read_frame
@@ -52,7 +60,7 @@ def _decode_all(path: Path, kind: StreamKind) -> None:
     first, end = 0.0, 0.0
     with open_media(path) as container:
         stream = require_stream(container, kind, path)
-        stream.thread_type = "AUTO"
+        decode_with_threads(stream)
         promised = _promised_seconds(container, stream)
         slack = SLACK_SECONDS + (2 / float(frame_rate(stream)) if kind == "picture" else 0.0)
         for packet in packets_of(container, stream):

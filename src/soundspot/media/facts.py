@@ -1,0 +1,38 @@
+"""What a film, a sound or a picture holds, for `soundspot probe`: its header, once a first frame was decoded."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from soundspot.media.files import PICTURE_ENDINGS
+from soundspot.media.image import read_image
+from soundspot.media.video import probe
+
+
+def facts_of(path: Path) -> dict[str, Any]:
+    """Its kind (film, sound or picture), its size in pixels, length, rates and codecs; MediaError for what is none."""
+    if path.suffix.lower() in PICTURE_ENDINGS:
+        height, width = read_image(path).shape[:2]
+        return {"path": str(path), "kind": "picture", "width": width, "height": height}
+    info = probe(path)
+    facts = {name: value for name, value in asdict(info).items() if value is not None}
+    return {**facts, "path": str(path), "kind": "film" if info.has_picture else "sound"}
+
+
+def told(facts: dict[str, Any]) -> str:
+    """The same in one line, whatever is in the file's name."""
+    name = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in facts["path"])
+    parts = [name, facts["kind"]]
+    if "duration_seconds" in facts:
+        parts.append(f"{facts['duration_seconds']:.3f} s")
+    if "width" in facts:
+        parts.append(f"{facts['width']}x{facts['height']}")
+    if "video_codec" in facts:
+        parts.append(f"{facts['frames_per_second']:.6g} frames/s {facts['video_codec']}")
+    if "audio_codec" in facts:
+        parts.append(f"{facts['sample_rate']} Hz x {facts['channels']} {facts['audio_codec']}")
+    elif facts["kind"] == "film":
+        parts.append("no sound")
+    return "\t".join(parts)

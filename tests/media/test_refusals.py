@@ -1,0 +1,140 @@
+"""What no reader may wait for, fill memory with, or believe: pipes, devices, huge sizes, playlists, endless claims."""
+
+from __future__ import annotations
+
+import os
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from make_media import make_film, tone
+from soundspot.localize.source import open_source
+from soundspot.media.errors import MediaError
+from soundspot.media.facts import facts_of, told
+from soundspot.media.files import MOST_PIXELS, require_file
+from soundspot.media.image import read_image
+from soundspot.media.video import iter_frames, probe, read_frame, there_seconds
+
+RATE = 16000
+
+
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "zero.mp4").symlink_to("/dev/zero")
+    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
+    (tmp_path / "folder.mp4").mkdir()
+    for name, got in (
+        ("pipe.mp4", "a named pipe"),
+        ("zero.mp4", "a device"),
+        ("folder.mp4", "a folder"),
+        ("loop.mp4", "'Too many levels of symbolic links'"),
+        ("gone.mp4", "no such file"),
+        ("folder.mp4/../pipe.mp4/x", "no such file"),
+    ):
+        for read in (probe, read_image, read_frame):
+            with pytest.raises(MediaError, match=f"got {got}"):
+                read(tmp_path / name)
+    with pytest.raises(MediaError, match="null byte"):
+        require_file(tmp_path / "a\0b", "a film")
+
+
+def test_a_playlist_opens_nothing_that_it_names(tmp_path: Path) -> None:
+    make_film(tmp_path / "film.mp4", num_frames=5)
+    texts = {
+        "a.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\nfilm.mp4\n#EXT-X-ENDLIST\n",
+        "b.mp4": "ffconcat version 1.0\nfile film.mp4\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+        with pytest.raises(MediaError, match="expected a film or a sound file, got 'Invalid"):
+            probe(tmp_path / name)
+
+
+def _png(width: int, height: int) -> bytes:
+    """A PNG that claims this size and holds one row."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    data = zlib.compress(bytes(width + 1))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(8193, 8192), (9500, 9500), (20000, 20000)])
+def test_pictures_above_the_limit_are_refused_without_a_warning(size: tuple[int, int], tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(_png(*size))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(MediaError, match=f"expected a picture of at most {MOST_PIXELS} pixels"):
+            read_image(tmp_path / "a.png")
+
+
+def test_a_picture_of_8k_is_read(tmp_path: Path) -> None:
+    Image.new("RGB", (7680, 4320), (9, 8, 7)).save(tmp_path / "a.png", compress_level=1)
+    assert read_image(tmp_path / "a.png").shape == (4320, 7680, 3)
+
+
+def test_a_film_above_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from soundspot.media import container
+
+    make_film(tmp_path / "a.mp4", num_frames=5, size=(96, 64))
+    monkeypatch.setattr(container, "MOST_PIXELS", 96 * 64 - 1)
+    for read in (probe, read_frame):
+        with pytest.raises(MediaError, match=r"(at most 6143 pixels|got 'Invalid argument)"):
+            read(tmp_path / "a.mp4")
+
+
+def test_a_program_that_draws_is_no_picture(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n")
+    with pytest.raises(MediaError, match="expected a picture, got a file of another kind"):
+        read_image(tmp_path / "a.png")
+
+
+def _claiming_ten_hours(path: Path) -> Path:
+    data = path.read_bytes()
+    at = data.index(b"\x44\x89\x88") + 3
+    path.write_bytes(data[:at] + struct.pack(">d", 36_000_000.0) + data[at + 8 :])
+    return path
+
+
+def test_a_lone_frame_is_shown_for_as_long_as_there_is_sound(tmp_path: Path) -> None:
+    film = _claiming_ten_hours(
+        make_film(tmp_path / "a.mkv", num_frames=1, samples=tone(440, 2, RATE), sample_rate=RATE, audio_codec="flac",
+                  sample_format="s16")
+    )  # fmt: skip
+    assert probe(film).duration_seconds == 36_000
+    assert there_seconds(film) == pytest.approx(2, abs=0.1)
+    assert len(list(iter_frames(film, frames_per_second=2))) == 4
+
+
+def test_a_still_beside_a_sound_is_as_long_as_the_sound_that_is_there(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    sound = _claiming_ten_hours(
+        make_film(tmp_path / "a.mka", video_codec=None, samples=tone(440, 2, RATE), sample_rate=RATE,
+                  audio_codec="flac", sample_format="s16")
+    )  # fmt: skip
+    assert open_source(tmp_path / "a.png", sound).duration_seconds == pytest.approx(2, abs=0.1)
+
+
+def test_a_film_whose_frames_lie_hours_apart_is_refused(tmp_path: Path) -> None:
+    make_film(tmp_path / "a.mkv", times=[0, 36_000])
+    frames = iter_frames(tmp_path / "a.mkv", frames_per_second=2)
+    with pytest.raises(MediaError, match="expected a film without gaps, got a jump from 0 s to 36000 s"):
+        list(frames)
+
+
+def test_facts_of_each_kind_fit_one_line(tmp_path: Path) -> None:
+    make_film(tmp_path / "a\nb.mp4", num_frames=25, samples=tone(440, 1, RATE, 2), sample_rate=RATE)
+    make_film(tmp_path / "mute.mp4", num_frames=25)
+    Image.fromarray(np.zeros((3, 5, 3), np.uint8)).save(tmp_path / "c.png")
+    assert told(facts_of(tmp_path / "c.png")) == f"{tmp_path / 'c.png'}\tpicture\t5x3"
+    line = told(facts_of(tmp_path / "a\nb.mp4"))
+    assert line.startswith(f"{tmp_path}/a\\nb.mp4\tfilm\t1.")
+    assert line.endswith("\t96x64\t25 frames/s h264\t16000 Hz x 2 aac")
+    assert told(facts_of(tmp_path / "mute.mp4")).endswith("\tno sound")
