@@ -110,10 +110,10 @@ def _shares(sizes: dict[str, int], count: int) -> dict[str, int]:
 def _first_that_differs(text: str, at_place: list[Mutant], numbers: random.Random) -> Iterator[Drawn]:
     """One of a place's mutants that compiles to something else than the original, if any does."""
     for mutant in numbers.sample(at_place, len(at_place)):
-        mutated = mutate(text, mutant)
         try:
+            mutated = mutate(text, mutant)
             same = ast.dump(ast.parse(mutated)) == ast.dump(ast.parse(text))
-        except SyntaxError:
+        except (SyntaxError, AttributeError):  # the second is cosmic-ray's, of `except module.Name`
             continue
         if not same:
             number = mutant.start[0] - 1

@@ -95,7 +95,7 @@ def _git(*words: str) -> str:
 
 
 def _copy(tree: Path) -> None:
-    """The checkout's files as they are now: only this copy is mutated. What is the same stays, with its compiled form."""
+    """The checkout's files as they are now, to be mutated. What is the same stays, and so does its compiled form."""
     wanted = {name for name in _git("ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0") if name}
     for path in [path for path in tree.rglob("*") if path.is_file() and "__pycache__" not in path.parts]:
         if str(path.relative_to(tree)) not in wanted:
