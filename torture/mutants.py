@@ -1,7 +1,8 @@
 """Do the tests notice? A seeded sample of mutants of metrics/, benchmarks/score.py and media/, each met by its tests.
 
-`python -m torture mutants --out FOLDER --seed 0 --mutants 300`. Finished mutants are kept in FOLDER/mutants.jsonl by
-the state of the source, so that a run that was stopped goes on; FOLDER/mutants.md is the table.
+`python -m torture mutants --out FOLDER --seed 0 --mutants 300`. Finished mutants are kept in FOLDER/mutants.jsonl, so
+that a run that was stopped goes on: survivors count for the state of the source they were found in, the killed as long
+as their file and the test that killed them stay as they are. FOLDER/mutants.md is the table.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from torture.mutant_child import Ended, Footprint, footprint, run_chosen, warm_up
-from torture.mutant_source import Drawn, draw, lines_run_with
+from torture.mutant_source import Drawn, Mutant, draw, lines_run_with
 from torture.mutant_table import table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,11 +51,11 @@ def main(argv: list[str] | None = None) -> int:
     _copy(tree)
     files = [str(path.relative_to(ROOT)) for pattern in words.sources for path in sorted(ROOT.glob(pattern))]
     started = time.monotonic()
-    mutants, places, drawn = draw(tree, files, words.mutants, words.seed)
+    mutants, places, drawn = _drawn(tree, files, words, out)
     print(f"{sum(mutants.values())} mutants at {sum(places.values())} places, {len(drawn)} drawn", file=sys.stderr)
     seen = _footprint(tree, list(words.tests), files, out, state)
     warm_up(seen.modules)
-    done = _finished(out / "mutants.jsonl", state)
+    done = _finished(out / "mutants.jsonl", state, tree)
     for number, one in enumerate(drawn):
         if one.mutant.id not in done and words.only in one.mutant.id:
             row = _try(one, tree, scratch, seen, state)
@@ -83,11 +85,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _state() -> tuple[str, str]:
     """What the working tree is, for a machine and for a reader: the commit, and whether files differ from it."""
-    commit = _git("rev-parse", "HEAD").strip()
+    commit = _git("rev-parse", "HEAD").strip()[:12]
     different = _git("diff", "HEAD", "--", "src", "tests") + _git("ls-files", "--others", "--exclude-standard", "tests")
-    if not different:
-        return commit, commit[:12]
-    return f"{commit}+{hashlib.sha256(different.encode()).hexdigest()[:12]}", f"{commit[:12]} with changes"
+    state = _sha256((_git("rev-parse", "HEAD:src", "HEAD:tests") + different).encode())
+    return state, f"{commit} with changes" if different else commit
 
 
 def _git(*words: str) -> str:
@@ -109,7 +110,7 @@ def _copy(tree: Path) -> None:
 
 def _footprint(tree: Path, tests: list[str], files: list[str], out: Path, state: str) -> Footprint:
     """The undisturbed tests' lines and times, kept for runs of the same state of the source."""
-    key = hashlib.sha256(json.dumps([state, tests, files]).encode()).hexdigest()[:16]
+    key = _sha256(json.dumps([state, tests, files]).encode())
     kept = out / f"footprint-{key}.json"
     if not kept.exists():
         started = time.monotonic()
@@ -120,11 +121,37 @@ def _footprint(tree: Path, tests: list[str], files: list[str], out: Path, state:
     return seen
 
 
-def _finished(path: Path, state: str) -> dict[str, dict[str, Any]]:
-    """The mutants of this state of the source that were tried before."""
+def _drawn(
+    tree: Path, files: list[str], words: argparse.Namespace, out: Path
+) -> tuple[dict[str, int], dict[str, int], list[Drawn]]:
+    """The sample, kept for runs on the same files: to find all mutants takes a minute."""
+    known = [words.seed, words.mutants, *((file, _sha256_of(tree / file)) for file in files)]
+    kept = out / f"drawn-{_sha256(json.dumps(known).encode())}.json"
+    if not kept.exists():
+        mutants, places, drawn = draw(tree, files, words.mutants, words.seed)
+        kept.write_text(json.dumps([mutants, places, [asdict(one) for one in drawn]]), encoding="utf-8")
+    mutants, places, rows = json.loads(kept.read_text(encoding="utf-8"))
+    return mutants, places, [Drawn(**{**row, "mutant": Mutant(**row["mutant"])}) for row in rows]
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _sha256_of(path: Path) -> str:
+    return _sha256(path.read_bytes()) if path.is_file() else ""
+
+
+def _finished(path: Path, state: str, tree: Path) -> dict[str, dict[str, Any]]:
+    """The mutants tried before whose outcome still holds."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    whole = [json.loads(line) for line in lines if line.endswith("}")]  # the last may be cut short
-    return {row["id"]: row for row in whole if row["state"] == state}
+    done = {}
+    for row in (json.loads(line) for line in lines if line.endswith("}")):  # the last may be cut short
+        same = row["file_sha256"] == _sha256_of(tree / row["file"])
+        killed = row["outcome"] != "survived" and row["by_sha256"] == _sha256_of(tree / _file(row["by"]))
+        if same and (killed or (row["state"] == state and row["id"] not in done)):
+            done[row["id"]] = row
+    return done
 
 
 def _try(one: Drawn, tree: Path, scratch: Path, seen: Footprint, state: str) -> dict[str, Any]:
@@ -157,6 +184,8 @@ def _try(one: Drawn, tree: Path, scratch: Path, seen: Footprint, state: str) -> 
         "after": one.after,
         "outcome": outcome,
         "by": by,
+        "by_sha256": _sha256_of(tree / _file(by)),
+        "file_sha256": _sha256(original.encode()),
         "tests": len(first) + len(second),
         "seconds": round(seconds, 2),
     }
