@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import math
 import os
 import resource
 import signal
@@ -55,6 +56,29 @@ class Footprint:
         made.lines = {file: {int(line): who for line, who in lines.items()} for file, lines in made.lines.items()}
         return made
 
+    def of(self, file: str) -> Footprint:
+        """The part that is one test file's."""
+        own = {test: seconds for test, seconds in self.seconds.items() if test.startswith(f"{file}::")}
+        lines = {
+            source: {line: kept for line, who in by_line.items() if (kept := [test for test in who if test in own])}
+            for source, by_line in self.lines.items()
+        }
+        return Footprint(own, lines, [test for test in self.unfit if test in own], self.modules)
+
+
+def joined(parts: Sequence[Footprint]) -> Footprint:
+    """Of several test files, all."""
+    made = Footprint()
+    for part in parts:
+        made.seconds |= part.seconds
+        made.unfit += part.unfit
+        made.modules += [name for name in part.modules if name not in made.modules]
+        for source, by_line in part.lines.items():
+            lines = made.lines.setdefault(source, {})
+            for line, who in by_line.items():
+                lines.setdefault(line, []).extend(who)
+    return made
+
 
 class Chosen:
     """A pytest plugin: the tests named run in the order named, and the first that fails is written down."""
@@ -83,11 +107,11 @@ class Watching:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
         self._cover.switch_context(item.nodeid)
-        started = time.perf_counter()
+        started = _computed_seconds()
         try:
             return (yield)
         finally:
-            self.footprint.seconds[item.nodeid] = time.perf_counter() - started
+            self.footprint.seconds[item.nodeid] = _computed_seconds() - started
             self._cover.switch_context("")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -95,17 +119,22 @@ class Watching:
             self.footprint.unfit.append(report.nodeid)
 
 
-def run_chosen(tree: Path, tests: Sequence[str], scratch: Path, most_seconds: float) -> Ended:
-    """Run `tests` of `tree` in this order until one fails; `scratch`/failed names it, `scratch`/log tells how."""
+def run_chosen(tree: Path, tests: Sequence[str], scratch: Path, most_seconds: float, most_waited: float) -> Ended:
+    """Run `tests` of `tree` in this order until one fails; `scratch`/failed names it, `scratch`/log tells how.
+
+    `most_seconds` are of computing, so that a busy machine kills nothing; `most_waited` are of the clock.
+    """
     (scratch / "failed").unlink(missing_ok=True)
     files = list(dict.fromkeys(test.split("::")[0] for test in tests))
 
     def work() -> int:
+        computing = math.ceil(most_seconds)
+        resource.setrlimit(resource.RLIMIT_CPU, (computing, computing + 10))
         resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
         resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_WRITTEN, MOST_WRITTEN))
         return _pytest(tree, scratch, ["-x", *files], Chosen(tests, scratch / "failed"))
 
-    return _in_a_child(tree, work, scratch, most_seconds)
+    return _in_a_child(tree, work, scratch, most_waited)
 
 
 def footprint(tree: Path, tests: Sequence[str], files: Sequence[str], scratch: Path) -> Footprint:
@@ -134,6 +163,11 @@ def footprint(tree: Path, tests: Sequence[str], files: Sequence[str], scratch: P
     if ended.code not in (0, 1) or not out.exists():
         raise RuntimeError(f"expected the undisturbed tests to run, got exit {ended.code}; see {scratch / 'log'}")
     return Footprint.read(out)
+
+
+def _computed_seconds() -> float:
+    """By this process and those that it has waited for."""
+    return sum(os.times()[:4])
 
 
 def warm_up(modules: Iterable[str]) -> None:

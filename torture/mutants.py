@@ -12,6 +12,7 @@ import filecmp
 import hashlib
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from torture.mutant_child import Ended, Footprint, footprint, run_chosen, warm_up
+from torture.mutant_child import Ended, Footprint, footprint, joined, run_chosen, warm_up
 from torture.mutant_source import Drawn, Mutant, draw, lines_run_with
 from torture.mutant_table import table
 
@@ -34,10 +35,12 @@ TESTS = (
     "src/soundspot/media",
     "src/soundspot/benchmarks/score.py",
 )
-MOST_SECONDS_A_ROUND = 120.0
+MOST_SECONDS_A_ROUND = 40.0
 """Of undisturbed time: a mutant that the fastest tests worth so much do not kill survives."""
 TIMES_UNDISTURBED = 5.0
 SECONDS_TO_START = 30.0
+MOST_WAITED_SECONDS = 900.0
+"""Of the clock, for what waits without computing."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,14 +49,14 @@ def main(argv: list[str] | None = None) -> int:
     out = words.out.resolve()
     scratch = out / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
-    state, commit = _state()
+    commit = _commit()
     tree = out / "tree"
     _copy(tree)
     files = [str(path.relative_to(ROOT)) for pattern in words.sources for path in sorted(ROOT.glob(pattern))]
     started = time.monotonic()
     mutants, places, drawn = _drawn(tree, files, words, out)
     print(f"{sum(mutants.values())} mutants at {sum(places.values())} places, {len(drawn)} drawn", file=sys.stderr)
-    seen = _footprint(tree, list(words.tests), files, out, state)
+    state, seen = _footprint(tree, list(words.tests), files, out)
     warm_up(seen.modules)
     done = _finished(out / "mutants.jsonl", state, tree)
     for number, one in enumerate(drawn):
@@ -83,12 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _state() -> tuple[str, str]:
-    """What the working tree is, for a machine and for a reader: the commit, and whether files differ from it."""
-    commit = _git("rev-parse", "HEAD").strip()[:12]
-    different = _git("diff", "HEAD", "--", "src", "tests") + _git("ls-files", "--others", "--exclude-standard", "tests")
-    state = _sha256((_git("rev-parse", "HEAD:src", "HEAD:tests") + different).encode())
-    return state, f"{commit} with changes" if different else commit
+def _commit() -> str:
+    different = _git("status", "--porcelain", "--", "src", "tests")
+    return _git("rev-parse", "HEAD").strip()[:12] + (" with changes" if different else "")
 
 
 def _git(*words: str) -> str:
@@ -108,17 +108,37 @@ def _copy(tree: Path) -> None:
             shutil.copyfile(source, copy)
 
 
-def _footprint(tree: Path, tests: list[str], files: list[str], out: Path, state: str) -> Footprint:
-    """The undisturbed tests' lines and times, kept for runs of the same state of the source."""
-    key = _sha256(json.dumps([state, tests, files]).encode())
-    kept = out / f"footprint-{key}.json"
-    if not kept.exists():
+def _footprint(tree: Path, tests: list[str], files: list[str], out: Path) -> tuple[str, Footprint]:
+    """What each file's undisturbed tests run and how long they take, and a name of all that these depend on.
+
+    Kept a file: new tests do not make the old ones run again.
+    """
+    around = sorted({*tree.glob("src/**/*.py"), *tree.glob("tests/*.py"), *tree.glob("tests/layouts/*.py")})
+    shared = _sha256(json.dumps([files, *map(_sha256_of, around)]).encode())
+    kept = {
+        file: out / "footprints" / f"{_sha256(json.dumps([shared, file, _sha256_of(tree / file)]).encode())}.json"
+        for file in _test_files(tree, tests)
+    }
+    fresh = [file for file, place in kept.items() if not place.exists()]
+    if fresh:
         started = time.monotonic()
-        footprint(tree, tests, files, out / "scratch").write(kept)
-        print(f"undisturbed tests took {time.monotonic() - started:.0f} s", file=sys.stderr)
-    seen = Footprint.read(kept)
-    print(f"{len(seen.seconds)} tests, of which {len(seen.unfit)} unfit {seen.unfit}", file=sys.stderr)
-    return seen
+        made = footprint(tree, fresh, files, out / "scratch")
+        (out / "footprints").mkdir(exist_ok=True)
+        for file in fresh:
+            made.of(file).write(kept[file])
+        print(f"the undisturbed tests of {len(fresh)} files took {time.monotonic() - started:.0f} s", file=sys.stderr)
+    seen = joined([Footprint.read(place) for place in kept.values()])
+    print(f"{len(seen.seconds)} tests, of which unfit: {len(seen.unfit)} {seen.unfit}", file=sys.stderr)
+    return _sha256(json.dumps([place.name for place in kept.values()]).encode()), seen
+
+
+def _test_files(tree: Path, tests: list[str]) -> list[str]:
+    """The files that hold tests, or examples, in what was named."""
+    found = []
+    for name in tests:
+        path = tree / name
+        found += [path] if path.is_file() else sorted(path.rglob("test_*.py" if name.startswith("tests") else "*.py"))
+    return [str(path.relative_to(tree)) for path in found]
 
 
 def _drawn(
@@ -168,7 +188,7 @@ def _try(one: Drawn, tree: Path, scratch: Path, seen: Footprint, state: str) -> 
         for tests in (first, second):
             if tests and outcome == "survived":
                 most = SECONDS_TO_START + TIMES_UNDISTURBED * sum(seen.seconds[test] for test in tests)
-                ended = run_chosen(tree, tests, scratch, most)
+                ended = run_chosen(tree, tests, scratch, most, MOST_WAITED_SECONDS)
                 seconds += ended.seconds
                 outcome = _outcome(ended, scratch)
                 by = (scratch / "failed").read_text(encoding="utf-8") if (scratch / "failed").exists() else ""
@@ -221,7 +241,7 @@ def _file(test: str) -> str:
 
 
 def _outcome(ended: Ended, scratch: Path) -> str:
-    if ended.code is None:
+    if ended.code is None or -ended.code == signal.SIGXCPU:
         return "killed: time-out"
     if ended.code < 0:
         return f"killed: signal {-ended.code}"
