@@ -175,17 +175,17 @@ def _finished(path: Path, state: str, tree: Path) -> dict[str, dict[str, Any]]:
 
 
 def _try(one: Drawn, tree: Path, scratch: Path, seen: Footprint, state: str) -> dict[str, Any]:
-    """One mutant: first the tests that run its line, then, for lines that run once and are kept, those of its file."""
+    """One mutant: the tests that run its line, then those of its file, as what a line gives may be kept."""
     place = tree / one.mutant.file
     original = place.read_text(encoding="utf-8")
-    first, second = _rounds(one, original, seen)
+    rounds = _rounds(one, original, seen)
     place.write_text(one.text, encoding="utf-8")
     for compiled in (place.parent / "__pycache__").glob(f"{place.stem}.*.pyc"):
         compiled.unlink()
     sys.dont_write_bytecode = True
     seconds, outcome, by = 0.0, "survived", ""
     try:
-        for tests in (first, second):
+        for tests in rounds:
             if tests and outcome == "survived":
                 most = SECONDS_TO_START + TIMES_UNDISTURBED * sum(seen.seconds[test] for test in tests)
                 ended = run_chosen(tree, tests, scratch, most, MOST_WAITED_SECONDS)
@@ -206,17 +206,24 @@ def _try(one: Drawn, tree: Path, scratch: Path, seen: Footprint, state: str) -> 
         "by": by,
         "by_sha256": _sha256_of(tree / _file(by)),
         "file_sha256": _sha256(original.encode()),
-        "tests": len(first) + len(second),
+        "tests": sum(map(len, rounds)),
         "seconds": round(seconds, 2),
     }
 
 
-def _rounds(one: Drawn, text: str, seen: Footprint) -> tuple[list[str], list[str]]:
+def _rounds(one: Drawn, text: str, seen: Footprint) -> tuple[list[str], list[str], list[str]]:
+    """The tests of the line in the one file that has most of them, the others of the line, those of the file."""
     by_line = seen.lines[one.mutant.file]
     everywhere = {test for who in by_line.values() for test in who}
     there = {test for line in lines_run_with(text, one.mutant.start[0]) for test in by_line.get(line, ())}
-    first = _fastest(there, seen)
-    return first, _fastest(everywhere - set(first), seen)
+    own = f"test_{Path(one.mutant.file).stem}.py"
+    most = max({_file(test) for test in there} or {""}, key=lambda file: (file.endswith(f"/{own}"), _num(there, file)))
+    first = {test for test in there if _file(test) == most}
+    return _fastest(first, seen), _fastest(there - first, seen), _fastest(everywhere - there, seen)
+
+
+def _num(tests: set[str], file: str) -> int:
+    return sum(_file(test) == file for test in tests)
 
 
 def _fastest(tests: set[str], seen: Footprint) -> list[str]:
