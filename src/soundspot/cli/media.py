@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from soundspot.cli.words import BatchSize, Cluster, Device, Json
+from soundspot.cli.words import BatchSize, Cluster, Device, Json, Patience
 from soundspot.types import UserError
 
 if TYPE_CHECKING:  # `soundspot --help` must not import torch
@@ -50,9 +50,7 @@ def localize(
     shard_films: Annotated[
         int | None, typer.Option(min=1, help="With --cluster: films of a shard; 1 to 256, by their number, if none.")
     ] = None,
-    patience: Annotated[
-        float, typer.Option(min=1, help="With --cluster: seconds without progress after which a film is given up.")
-    ] = 300.0,
+    patience: Patience = 300.0,
     batch_size: BatchSize = 8,
     device: Device = "cpu",
     as_json: Json = False,
