@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +15,9 @@ from soundspot.types import UserError
 
 AUTO = "auto"
 START_TRIES = 3
+CONNECT_SECONDS = 10.0
 STORE_BYTES = 512 * 2**20
 """Of a local cluster's memory for what passes between processes: rows here are small."""
-MOST_RETRIES = 3
-"""How often a shard is begun anew whose worker died under it."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Workers:
 def ray_module() -> Any:
     """Ray with Ray Data. UserError where it is not installed."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers of every run
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it writes to our stderr what is of use to its makers alone
     try:
         import ray
         import ray.data
@@ -60,13 +61,8 @@ def session(workers: Workers) -> Iterator[Any]:
 def _join(ray: Any, workers: Workers) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if workers.cluster != AUTO:
-        try:
-            ray.init(address=workers.cluster, **quiet)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise UserError(
-                f"expected a Ray cluster at {workers.cluster}, got '{' '.join(str(error).split())[:200]}'; start one"
-                " with `ray start --head`, or give --cluster auto"
-            ) from error
+        _require_listener(workers.cluster)
+        ray.init(address=workers.cluster, **quiet)
         return
     for number in range(START_TRIES):
         try:
@@ -74,14 +70,30 @@ def _join(ray: Any, workers: Workers) -> None:
                 num_cpus=workers.jobs or usable_cores(),
                 include_dashboard=False,
                 object_store_memory=STORE_BYTES,
-                _node_ip_address="127.0.0.1",  # nobody else shall reach it
                 **quiet,
             )
             return
         except Exception as error:  # Ray has no class of its own for a busy machine on which it started too slowly
             ray.shutdown()
-            if "timed out" not in str(error) or number + 1 == START_TRIES:
+            if "timed out" not in str(error):
                 raise
+            if number + 1 == START_TRIES:
+                raise UserError(
+                    "expected Ray to start on this machine in its 30 s, got a machine too busy for it; try again later,"
+                    " or start it by `ray start --head` and give --cluster its address"
+                ) from error
+
+
+def _require_listener(address: str) -> None:
+    """UserError unless somebody listens there: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"expected auto, or HOST:PORT of a Ray cluster that runs, got {address} ({error}); start one with"
+            " `ray start --head`, or give --cluster auto"
+        ) from error
 
 
 def each_shard(ray: Any, work: type, job: Any, items: Sequence[Mapping[str, Any]], workers: Workers) -> Iterator[Any]:
@@ -101,13 +113,8 @@ def each_shard(ray: Any, work: type, job: Any, items: Sequence[Mapping[str, Any]
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most, initial_size=most),
         num_cpus=1,
         num_gpus=workers.num_gpus or None,
-        ray_remote_args_fn=_more,
     )
     yield from data.iter_rows()
-
-
-def _more() -> dict[str, Any]:
-    return {"max_task_retries": MOST_RETRIES}
 
 
 def _hush(ray: Any) -> None:
