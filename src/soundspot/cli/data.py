@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from soundspot.cli.words import Annotations, Ids, Json, chosen_of, print_rows, tell_missing
+from soundspot.cli.words import Annotations, Cluster, Ids, Json, Patience, chosen_of, print_rows, tell_missing
 from soundspot.types import UserError
 
 
@@ -141,6 +141,8 @@ def pack(
     ] = 0,
     clips: Annotated[int, typer.Option(min=1, help="In a shard.")] = 1000,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; as many as cores, if none.")] = None,
+    cluster: Cluster = None,
+    patience: Patience = 300.0,
     as_json: Json = False,
 ) -> None:
     """Pack what a recipe trains on into WebDataset shards: training then decodes no file again.
@@ -154,7 +156,16 @@ def pack(
 
     wanted = apply_settings(named(recipe), settings or [])
     form = Form(quality=quality, sound=sound, moments=moments, clips_per_shard=clips)
-    done = pack_recipe(wanted, root, out, form=form, jobs=jobs, progress=sys.stderr.isatty())
+    done = pack_recipe(
+        wanted,
+        root,
+        out,
+        form=form,
+        jobs=jobs,
+        progress=sys.stderr.isatty(),
+        cluster=cluster,
+        patience_seconds=patience,
+    )
     tell_missing({entry.clip_id: entry.reason for entry in done.missing})
     if as_json:
         print(json.dumps({**dataclasses.asdict(done), "folder": str(done.folder)}, indent=1))

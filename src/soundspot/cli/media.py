@@ -11,19 +11,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from soundspot.cli.words import BatchSize, Device, Json
+from soundspot.cli.words import BatchSize, Cluster, Device, Json, Patience
 from soundspot.types import UserError
 
 if TYPE_CHECKING:  # `soundspot --help` must not import torch
+    from soundspot.cluster.jobs import Workers
     from soundspot.localize.run import Wanted
 
 
 def localize(
-    source: Annotated[str, typer.Argument(help="A film, a picture, a folder of films, or - for a film on stdin.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A film, a picture, a folder of films, or - for a film on stdin; with --cluster a folder of films or a"
+            " table of them (.parquet, .csv), at a path or an address such as s3://."
+        ),
+    ],
     sound: Annotated[Path | None, typer.Argument(help="The sound, where the film has none of its own.")] = None,
     out: Annotated[
-        Path, typer.Option(help="Folder for the overlay film, timeline.jsonl and the summary picture.")
-    ] = Path("out"),
+        str, typer.Option(help="Folder for the overlay film, timeline.jsonl and the summary picture.")
+    ] = "out",
     weights: Annotated[str, typer.Option(help="'default', or a weights file of any method.")] = "default",
     every: Annotated[float, typer.Option(help="Seconds between two looks.")] = 0.5,
     start: Annotated[float, typer.Option(help="Second of the film to begin at.")] = 0.0,
@@ -35,7 +42,15 @@ def localize(
     ] = None,
     show: Annotated[str, typer.Option(help="In the overlay film: heat, outline or box.")] = "heat",
     opacity: Annotated[float, typer.Option(help="Of heat in the overlay film, 0 to 1; lines fade below 0.6.")] = 0.6,
-    jobs: Annotated[int, typer.Option(min=1, help="Films of a folder that are looked at at a time.")] = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Films of a folder that are looked at at a time; 1, or with --cluster one a core."),
+    ] = None,
+    cluster: Cluster = None,
+    shard_films: Annotated[
+        int | None, typer.Option(min=1, help="With --cluster: films of a shard; 1 to 256, by their number, if none.")
+    ] = None,
+    patience: Patience = 300.0,
     batch_size: BatchSize = 8,
     device: Device = "cpu",
     as_json: Json = False,
@@ -43,22 +58,30 @@ def localize(
     """Show where the sound of a film (or of a picture beside a sound) comes from; stopped, it goes on where it was."""
     from typing import cast
 
+    from soundspot.cluster.jobs import Workers
     from soundspot.localize.draw import Show, Style
     from soundspot.localize.run import Wanted, run
 
     style = Style(cast(Show, show), opacity)
     wanted = Wanted(weights, every, start, end, batch_size, device, film, tuple(export or ()), style)
+    if cluster is not None:
+        if sound is not None:
+            raise UserError(
+                f"{source}: expected no sound beside a corpus, got {sound}; name it in a table's column sound"
+            )
+        _corpus(source, out, wanted, Workers(cluster, jobs), shard_films, patience, as_json)
+        return
     place = Path(source)
     if place.is_dir():
         if sound is not None:
             raise UserError(f"{source}: expected no sound beside a folder of films, got {sound}; leave it out")
-        _folder(place, out, wanted, jobs, as_json)
+        _folder(place, Path(out), wanted, jobs or 1, as_json)
         return
     if source == "-":
         with tempfile.TemporaryDirectory(prefix="soundspot-") as folder:
-            done = run(_from_stdin(Path(folder)), sound, out, wanted)
+            done = run(_from_stdin(Path(folder)), sound, Path(out), wanted)
     else:
-        done = run(place, sound, out, wanted)
+        done = run(place, sound, Path(out), wanted)
     print(json.dumps(done.facts(), indent=1) if as_json else done.text())
 
 
@@ -114,4 +137,36 @@ def _folder(folder: Path, out: Path, wanted: Wanted, jobs: int, as_json: bool) -
         print(json.dumps(rows, indent=1))
     if bad:
         print(f"{bad} of {len(rows)} films could not be looked at", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _corpus(
+    source: str,
+    out: str,
+    wanted: Wanted,
+    workers: Workers,
+    films_per_shard: int | None,
+    patience_seconds: float,
+    as_json: bool,
+) -> None:
+    """One line; films that could not be looked at are named on stderr, and the exit code is then 1."""
+    from dataclasses import asdict
+
+    from soundspot.cluster.localizing import localize_corpus
+
+    done = localize_corpus(
+        source,
+        out,
+        wanted,
+        workers,
+        films_per_shard=films_per_shard,
+        patience_seconds=patience_seconds,
+        shown=sys.stderr.isatty(),
+    )
+    for row in done.bad:
+        print(f"bad: {row['id']}: {row['reason']}", file=sys.stderr)
+    for number, reason in done.unfinished.items():
+        print(f"not finished: shard {number}: {reason}; run the same again", file=sys.stderr)
+    print(json.dumps(asdict(done), indent=1) if as_json else done.line())
+    if done.bad or done.unfinished:
         raise typer.Exit(1)

@@ -37,6 +37,15 @@ Workers = Annotated[
         show_default=False,
     ),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        help="Work on Ray (extra `cluster`): auto starts it on this machine; or the address of a cluster that runs."
+    ),
+]
+Patience = Annotated[
+    float, typer.Option(min=1, help="With --cluster: seconds without progress after which a film is given up.")
+]
 BatchSize = Annotated[int, typer.Option(min=1, help="Clips that pass the method at a time.")]
 
 

@@ -9,7 +9,7 @@ import os
 import shutil
 import tarfile
 import zlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -75,6 +75,18 @@ class Sample:
     missing: str | None = None
 
 
+@dataclass(frozen=True)
+class PlannedShard:
+    """A shard that is to be written, whoever does it."""
+
+    path: Path
+    first: int
+    """Among all clips, its first one's number."""
+    group: Sequence[Pair]
+    asked: str
+    """Digest of what it is made of and how."""
+
+
 def pack(
     pairs: Sequence[Pair],
     inputs: Inputs,
@@ -94,26 +106,38 @@ def pack(
     Raises UserError where `out` holds shards of other clips or settings.
     """
     form = form or Form()
+    shards = shards_of(pairs, inputs, out, areas, form)
+    rest = [shard for shard in shards if not is_whole(shard.path)]
+    done = sum(len(shard.group) for shard in shards) - sum(len(shard.group) for shard in rest)
+    work = partial(read_sample, inputs=inputs, areas=tuple(areas), form=form)
+    with Bar("pack", len(pairs), done=done, shown=progress) as bar:
+        items = {str(at): pair for at, pair in enumerate(pair for shard in rest for pair in shard.group)}
+        samples = _in_order(in_processes.each(items, work, crashed, jobs))
+        for shard in rest:
+            write_shard(shard, samples, partial(bar.advance, 1, shard.path.name))
+    return write_list(out, [shard.path for shard in shards], Contents.of(inputs, areas), data or {}, missing, len(rest))
+
+
+def shards_of(
+    pairs: Sequence[Pair], inputs: Inputs, out: Path, areas: Collection[str], form: Form
+) -> list[PlannedShard]:
+    """What has to be written: the clips in order of id, cut into shards. `out` is made.
+
+    Raises UserError where it holds shards of other clips or settings, or there is no clip.
+    """
     _check(form)
     contents = Contents.of(inputs, areas)
     ordered = sorted(pairs, key=lambda pair: pair[0].id)
-    groups = [ordered[at : at + form.clips_per_shard] for at in range(0, len(ordered), form.clips_per_shard)]
-    if not groups:
+    shards = []
+    for number, first in enumerate(range(0, len(ordered), form.clips_per_shard)):
+        group = ordered[first : first + form.clips_per_shard]
+        path = out / f"shard-{number:06d}.tar"
+        shards.append(PlannedShard(path, first, group, _digest(contents, form, group)))
+    if not shards:
         raise UserError("expected clips to pack, got none; check the data's folder and list")
-    asked = [_digest(contents, form, group) for group in groups]
-    shards = [out / f"shard-{number:06d}.tar" for number in range(len(groups))]
-    _refuse_others(out, shards, asked)
-    there = [_is_whole(shard) for shard in shards]
+    _refuse_others(out, shards)
     out.mkdir(parents=True, exist_ok=True)
-    rest = [number for number, whole in enumerate(there) if not whole]
-    done = sum(len(group) for group, whole in zip(groups, there, strict=True) if whole)
-    work = partial(read_sample, inputs=inputs, areas=tuple(areas), form=form)
-    with Bar("pack", len(ordered), done=done, shown=progress) as bar:
-        items = {str(at): pair for at, pair in enumerate(pair for number in rest for pair in groups[number])}
-        samples = _in_order(in_processes.each(items, work, _crashed, jobs))
-        for number in rest:
-            _write_shard(shards[number], number * form.clips_per_shard, groups[number], samples, asked[number], bar)
-    return _write_list(out, shards, contents, data or {}, missing, len(rest))
+    return shards
 
 
 def read_sample(name: str, pair: Pair, *, inputs: Inputs, areas: Collection[str], form: Form) -> Sample:
@@ -129,7 +153,8 @@ def read_sample(name: str, pair: Pair, *, inputs: Inputs, areas: Collection[str]
     return Sample([_parts(decoded, form) for decoded in found], found[0].sample_rate)
 
 
-def _crashed(name: str, pair: Pair) -> Sample:
+def crashed(name: str, pair: Pair) -> Sample:
+    """What is said of a clip over which the process died that read it."""
     return Sample([], missing="the process that read it came to an end; its file is damaged")
 
 
@@ -159,9 +184,9 @@ def _digest(contents: Contents, form: Form, group: Sequence[Pair]) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
-def _refuse_others(out: Path, shards: Sequence[Path], asked: Sequence[str]) -> None:
+def _refuse_others(out: Path, shards: Sequence[PlannedShard]) -> None:
     """UserError where an index stands in `out` that this run would not write."""
-    wanted = {index_of(shard): digest for shard, digest in zip(shards, asked, strict=True)}
+    wanted = {index_of(shard.path): shard.asked for shard in shards}
     for path in sorted(out.glob("shard-*.jsonl")):
         if index_head(path).get("asked") != wanted.get(path):
             raise UserError(
@@ -170,7 +195,7 @@ def _refuse_others(out: Path, shards: Sequence[Path], asked: Sequence[str]) -> N
             )
 
 
-def _is_whole(shard: Path) -> bool:
+def is_whole(shard: Path) -> bool:
     """Whether the shard and its index are there, and not a bit of it has changed."""
     index = index_of(shard)
     return shard.is_file() and index.is_file() and sha256(shard) == index_head(index).get("sha256")
@@ -187,21 +212,19 @@ def _in_order(done: Iterator[tuple[str, Sample]]) -> Iterator[Sample]:
             yield found
 
 
-def _write_shard(
-    shard: Path, first: int, group: Sequence[Pair], samples: Iterator[Sample], asked: str, bar: Bar
-) -> None:
-    """The shard, then its index: where that stands, the shard is whole."""
+def write_shard(shard: PlannedShard, samples: Iterator[Sample], told: Callable[[], None]) -> None:
+    """The shard of the next `samples`, then its index: where that stands, the shard is whole. A clip is `told` of."""
     rows: list[dict[str, Any]] = []
-    with written_aside(shard) as aside:
+    with written_aside(shard.path) as aside:
         with tarfile.open(aside, "w", format=tarfile.USTAR_FORMAT) as tar:
-            for number, pair in enumerate(group, first):
+            for number, pair in enumerate(shard.group, shard.first):
                 sample = next(samples)
                 rows.append(_write_sample(tar, f"{number:09d}", pair, sample))
-                bar.advance(1, shard.name)
+                told()
         with aside.open("rb+") as file:
             os.fsync(file.fileno())
-        head = {"sha256": sha256(aside), "bytes": aside.stat().st_size, "asked": asked}
-    with written_aside(index_of(shard)) as aside:
+        head = {"sha256": sha256(aside), "bytes": aside.stat().st_size, "asked": shard.asked}
+    with written_aside(index_of(shard.path)) as aside:
         aside.write_text("".join(json.dumps(row) + "\n" for row in (head, *rows)), encoding="utf-8")
 
 
@@ -234,7 +257,7 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> tuple[int, int, int]:
     return start, len(data), zlib.crc32(data)
 
 
-def _write_list(
+def write_list(
     out: Path,
     shards: Sequence[Path],
     contents: Contents,
@@ -242,6 +265,7 @@ def _write_list(
     missing: Sequence[Missing],
     made: int,
 ) -> Written:
+    """The list of the shards, all of which stand; `made` of them are new."""
     listed, lost, clips = [], list(missing), 0
     for shard in shards:
         head, rows = index_head(index_of(shard)), list(index_rows(index_of(shard)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from soundspot.data.decoding import AREAS
@@ -15,10 +17,19 @@ from soundspot.types import UserError
 
 
 def pack_recipe(
-    recipe: Recipe, root: Path, out: Path, *, form: Form | None = None, jobs: int | None = None, progress: bool = False
+    recipe: Recipe,
+    root: Path,
+    out: Path,
+    *,
+    form: Form | None = None,
+    jobs: int | None = None,
+    progress: bool = False,
+    cluster: str | None = None,
+    patience_seconds: float = 300.0,
 ) -> Written:
     """Pack all clips that the recipe's data lists, held-out and leaked ones too: what a run leaves out, it says itself.
 
+    With a `cluster` (auto, or an address) on Ray: see soundspot.cluster.packing, which packs the same bytes.
     The lists of ids and the neighbours that the recipe names are copied, so that `out` can be a run's root.
     """
     if (root / PACK).is_file():
@@ -29,7 +40,7 @@ def pack_recipe(
         recipe, options={name: value for name, value in recipe.options.items() if not name.startswith("init_")}
     )
     method = start_method(with_classes(bare, [clip for clip, _ in pairs]), None).method
-    written = pack(
+    written = _packer(cluster, patience_seconds)(
         pairs,
         method.inputs,
         out,
@@ -43,3 +54,11 @@ def pack_recipe(
     named = (recipe.data.ids, recipe.data.neighbours, *recipe.data.test_ids)
     copy_lists(root, out, [name for name in named if name is not None])
     return written
+
+
+def _packer(cluster: str | None, patience_seconds: float) -> Callable[..., Written]:
+    if cluster is None:
+        return pack
+    from soundspot.cluster.packing import pack_on_cluster
+
+    return partial(pack_on_cluster, cluster=cluster, patience_seconds=patience_seconds)
