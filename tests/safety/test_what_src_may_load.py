@@ -115,6 +115,17 @@ def test_those_that_stay_are_told_to_be_careful(last: str, word: str, value: boo
         assert words.get(word) is value, ast.unparse(call)
 
 
+def test_every_picture_is_opened_as_one_of_the_few_formats() -> None:
+    opened = [
+        (str(path.relative_to(SRC)), call)
+        for path in sorted(SRC.rglob("*.py"))
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "Image.open"
+    ]
+    assert len(opened) > 5
+    assert [place for place, call in opened if "formats" not in [word.arg for word in call.keywords]] == []
+
+
 @pytest.mark.parametrize(
     "line",
     [

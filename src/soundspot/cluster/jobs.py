@@ -35,7 +35,8 @@ class Workers:
 def ray_module() -> Any:
     """Ray with Ray Data. UserError where it is not installed."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers of every run
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it writes to our stderr what is of use to its makers alone
+    # what it would write to our stderr is of use to its makers alone
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
         import ray
         import ray.data

@@ -16,7 +16,7 @@ from soundspot.data import views
 from soundspot.data.loader import LoadedClip, fit_picture, load_clip, read_picture, read_sound, shorter_side_to
 from soundspot.lookup import find
 from soundspot.media.errors import MediaError
-from soundspot.media.image import read_mask, resize
+from soundspot.media.image import FORMATS, read_mask, resize
 from soundspot.media.video import picture_seconds
 from soundspot.types import NUM_DRAWS, Clip, Inputs, Target
 
@@ -144,7 +144,7 @@ def object_area(clip: Clip, target: Target | None, size: tuple[int, int]) -> Pix
     """(H, W) of `size`, 255 where any object of the scene is, sounding or not. MediaError where that is not known."""
     if target is None or target.objects is None:
         raise MediaError(f"clip {clip.id}: expected a picture of all objects (field objects), got none; add it")
-    with Image.open(target.objects) as numbers:
+    with Image.open(target.objects, formats=FORMATS) as numbers:
         picture = numbers.convert("L").point(lambda number: 255 if number else 0)
     return resized_area(np.asarray(picture), size)
 

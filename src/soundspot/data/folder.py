@@ -9,6 +9,7 @@ from typing import Any
 
 from soundspot.collector import collector_at_rest
 from soundspot.lookup import find
+from soundspot.media.image import FORMATS
 from soundspot.misread import parse_json
 from soundspot.textfiles import is_file, read_text
 from soundspot.types import KINDS, Box, Clip, Target, UserError
@@ -163,7 +164,7 @@ def _size(path: Path, known: dict[Path, tuple[int, int]]) -> tuple[int, int]:
 
     if path not in known:
         try:
-            with Image.open(path) as picture:
+            with Image.open(path, formats=FORMATS) as picture:
                 known[path] = picture.size
         except UnidentifiedImageError as error:
             raise UserError(f"{path}: expected a picture, got another kind of file; replace it") from error

@@ -31,6 +31,7 @@ from soundspot.collector import collector_at_rest
 from soundspot.data.decoding import Decoded, Draws, Pair, Pixels, training_side
 from soundspot.lookup import find
 from soundspot.media.errors import MediaError
+from soundspot.media.image import FORMATS
 from soundspot.misread import parse_json
 from soundspot.textfiles import taken_apart
 from soundspot.types import Clip, Inputs, Missing, Target, UserError
@@ -184,7 +185,9 @@ class Packed:
             if ending in SOUNDS:
                 samples = SOUNDS[ending](self._bytes(row, part))
             elif ending.endswith(".png"):
-                areas[ending.removesuffix(".png")] = np.asarray(Image.open(io.BytesIO(self._bytes(row, part))))
+                areas[ending.removesuffix(".png")] = np.asarray(
+                    Image.open(io.BytesIO(self._bytes(row, part)), formats=FORMATS)
+                )
             elif ending != "jpg":
                 frames.setdefault(ending.split(".")[0], []).append(_picture(self._bytes(row, part)))
         assert samples is not None  # as `_row` made sure

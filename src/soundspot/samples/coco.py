@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from soundspot.media.image import FORMATS
 from soundspot.textfiles import is_file, read_json, read_text, taken_apart
 from soundspot.types import UserError
 
@@ -163,7 +164,7 @@ def _read_yolo(folder: Path) -> tuple[list[Photo], list[str]]:
         if name not in pictures:
             missing.append(name)
             continue
-        with Image.open(pictures[name]) as picture:
+        with Image.open(pictures[name], formats=FORMATS) as picture:
             width, height = picture.size
         things = [
             Thing(category, polygons=(values.reshape(-1, 2) * (width, height),))

@@ -17,7 +17,7 @@ from soundspot.data.arrangements import ARRANGEMENTS, Bools, Seen, Single, View,
 from soundspot.data.folder import read_folder, read_rows
 from soundspot.data.mixtures import Mixture, Wanted, draw, make, sweep
 from soundspot.lookup import find
-from soundspot.media.image import read_mask
+from soundspot.media.image import FORMATS, read_mask
 from soundspot.media.sound import rms_db
 from soundspot.samples.layout import SetWriter
 from soundspot.samples.scene import GRID, size_bin
@@ -179,7 +179,7 @@ def _silent(target: Target, row: Row) -> list[Seen]:
     """What else the row lists; its mask from the picture of objects, which counts them in the row's order from 1."""
     numbers: npt.NDArray[Any] | None = None
     if target.objects is not None:
-        with Image.open(target.objects) as picture:
+        with Image.open(target.objects, formats=FORMATS) as picture:
             numbers = np.asarray(picture)
     found = []
     for i, source in enumerate(row.get("sources", ()), start=1):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from soundspot.media.image import FORMATS
 from soundspot.types import UserError
 
 
@@ -21,7 +22,7 @@ def cut_along_outline(photo: Path, annotation: Path) -> Image.Image:
         )
     y0, _, x0, _ = fields["box_coord"].ravel()[:4]  # the outline's points are relative to the box's corner
     points = np.asarray(fields["obj_contour"], dtype=float) + np.array([[x0], [y0]])
-    with Image.open(photo) as opened:
+    with Image.open(photo, formats=FORMATS) as opened:
         picture = opened.convert("RGBA")
     alpha = Image.new("L", picture.size)
     ImageDraw.Draw(alpha).polygon([(float(x) - 1, float(y) - 1) for x, y in points.T], fill=255)  # MATLAB counts from 1

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
+from soundspot.media.image import FORMATS
 from soundspot.samples.outline import cut_along_outline
 from soundspot.types import Box, UserError
 
@@ -72,7 +73,7 @@ def load_cutout(path: Path, outline: Path | None = None) -> Image.Image:
     if outline is not None:
         picture = cut_along_outline(path, outline)
     else:
-        with Image.open(path) as opened:
+        with Image.open(path, formats=FORMATS) as opened:
             picture = opened.convert("RGBA")
     box = picture.getchannel("A").point(lambda value: 255 if value > 127 else 0).getbbox()
     if box is None:
@@ -83,7 +84,7 @@ def load_cutout(path: Path, outline: Path | None = None) -> Image.Image:
 @lru_cache(maxsize=256)
 def load_background(path: Path, longest: int = 1000) -> Image.Image:
     """A background photo in RGB, at most `longest` pixels on its longer side, so that many fit in memory."""
-    with Image.open(path) as opened:
+    with Image.open(path, formats=FORMATS) as opened:
         opened.draft("RGB", (longest, longest))
         picture = opened.convert("RGB")
     picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from soundspot.media.image import FORMATS
 from soundspot.samples import stamps_choice as choice
 from soundspot.samples.layout import SetWriter
 from soundspot.samples.maker import SCENE_KINDS, Deck, Material, SceneMaker
@@ -119,7 +120,7 @@ def write_farm(writer: SetWriter, packages: Packages, cache: Path, seed: int) ->
     names += [f"animals/{sound}.ogg" for sound, *_ in choice.FARM.values()]
     paths = unpack_rcc(packages.share / RCC_FOLDER / FARM_FILE, names, cache)
     for i, (name, (_, label, (width, height), boxes)) in enumerate(choice.FARM.items()):
-        with Image.open(paths[i]) as opened:
+        with Image.open(paths[i], formats=FORMATS) as opened:
             picture = np.asarray(opened.convert("RGB"))
         if picture.shape[:2] != (height, width):
             raise UserError(

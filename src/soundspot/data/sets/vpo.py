@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from soundspot.data.sets.is3 import read_pairs
 from soundspot.data.sets.reading import list_file
+from soundspot.media.image import FORMATS
 from soundspot.textfiles import is_file, read_table
 from soundspot.types import Clip, Target, UserError
 
@@ -103,7 +104,7 @@ def _mask_of(path: Path, number: int) -> npt.NDArray[np.bool_]:
     if not is_file(path):
         raise UserError(f"{wanted}, got no such file; check the root")
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=FORMATS) as picture:
             numbers = np.asarray(picture)
     except (UnidentifiedImageError, OSError) as error:
         raise UserError(f"{wanted}, got '{error}'; fetch it again") from error
