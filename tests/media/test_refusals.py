@@ -18,6 +18,7 @@ from soundspot.media.errors import MediaError
 from soundspot.media.facts import facts_of, told
 from soundspot.media.files import MOST_PIXELS, require_file
 from soundspot.media.image import read_image
+from soundspot.media.sound import iter_waveform, read_waveform, write_wav
 from soundspot.media.video import iter_frames, probe, read_frame, there_seconds
 
 RATE = 16000
@@ -138,3 +139,42 @@ def test_facts_of_each_kind_fit_one_line(tmp_path: Path) -> None:
     assert line.startswith(f"{tmp_path}/a\\nb.mp4\tfilm\t1.")
     assert line.endswith("\t96x64\t25 frames/s h264\t16000 Hz x 2 aac")
     assert told(facts_of(tmp_path / "mute.mp4")).endswith("\tno sound")
+
+
+def test_a_sound_under_a_pictures_name_is_told_as_what_it_is(tmp_path: Path) -> None:
+    sound = make_film(tmp_path / "a.wav", video_codec=None, samples=tone(440, 1, RATE), sample_rate=RATE,
+                      audio_codec="pcm_s16le", sample_format="s16")  # fmt: skip
+    assert facts_of(sound.rename(tmp_path / "a.png"))["kind"] == "sound"
+    (tmp_path / "b.png").write_bytes(b"\0" * 999)
+    with pytest.raises(MediaError, match="expected a picture, got a file of another kind"):
+        facts_of(tmp_path / "b.png")
+
+
+def test_a_sound_of_one_sample_is_heard_at_any_rate(tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", np.array([0.5]), 48000)
+    assert [piece.samples.shape for piece in iter_waveform(tmp_path / "a.wav", sample_rate=16000, chunk_seconds=1)] == [
+        (1, 1)
+    ]
+    assert read_waveform(tmp_path / "a.wav", sample_rate=8000).samples[0, 0] == pytest.approx(0.5, abs=1e-4)
+
+
+def test_a_sound_without_a_piece_that_can_be_decoded_is_refused(tmp_path: Path) -> None:
+    sound = make_film(tmp_path / "a.flac", video_codec=None, samples=tone(440, 1, RATE), sample_rate=RATE,
+                      audio_codec="flac", sample_format="s16")  # fmt: skip
+    sound.write_bytes(sound.read_bytes()[:100])
+    with pytest.raises(MediaError, match="expected"):
+        probe(sound)
+
+
+def test_a_film_whose_clock_begins_late_is_as_long_as_what_is_there(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "a.mkv", times=[10 + number / 25 for number in range(50)])
+    assert probe(film).duration_seconds == pytest.approx(2, abs=0.05)
+    assert read_frame(film, 1.0).shape == read_frame(film).shape
+
+
+def test_samples_that_no_sound_has_are_refused(tmp_path: Path) -> None:
+    loud = tone(440, 1, RATE) * np.float32(1e30)
+    make_film(tmp_path / "a.wav", video_codec=None, samples=loud, sample_rate=RATE, audio_codec="pcm_f32le",
+              sample_format="flt")  # fmt: skip
+    with pytest.raises(MediaError, match=r"expected samples about full scale \(1\), got one beyond 1e\+10"):
+        read_waveform(tmp_path / "a.wav")
