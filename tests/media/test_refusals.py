@@ -13,7 +13,10 @@ import pytest
 from PIL import Image
 
 from make_media import make_film, tone
+from soundspot.data.loader import shorter_side_to
+from soundspot.localize import draw
 from soundspot.localize.source import open_source
+from soundspot.localize.timeline import Moment
 from soundspot.media.errors import MediaError
 from soundspot.media.facts import facts_of, told
 from soundspot.media.files import MOST_PIXELS, require_file
@@ -178,3 +181,13 @@ def test_samples_that_no_sound_has_are_refused(tmp_path: Path) -> None:
               sample_format="flt")  # fmt: skip
     with pytest.raises(MediaError, match=r"expected samples about full scale \(1\), got one beyond 1e\+10"):
         read_waveform(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("size", [(4000, 1), (1, 4000)])
+def test_a_picture_as_thin_as_a_line_is_shown_and_fitted_without_a_million_pixels(size: tuple[int, int]) -> None:
+    height, width = shorter_side_to((size[1], size[0], 3), 246)
+    assert max(height, width) == 64 * 246
+    still = np.zeros((2, 2), np.float32)
+    moment = Moment(0.0, still, still, 0.0, None, None, -20.0)
+    sheet = draw.summary([(np.zeros((size[1], size[0], 3), np.uint8), moment)], None, "a.png")
+    assert sheet.shape[0] < 5000

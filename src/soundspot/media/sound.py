@@ -256,18 +256,17 @@ class _Stream:
             raise MediaError(
                 f"{self.path}: expected sound in a known sample format, got '{error}'; export it again, e.g. as FLAC"
             ) from error
-        if samples.size and np.abs(samples).max() > MAX_PEAK:
-            raise MediaError(
-                f"{self.path}: expected samples about full scale (1), got one beyond {MAX_PEAK:g} at"
-                f" {item.time_seconds:.3f} s; export it again"
-            )
-        samples = mixed(samples, [channel.name for channel in item.frame.layout.channels], self.layout)
         if not np.isfinite(samples).all():
             raise MediaError(
                 f"{self.path}: expected finite samples, got NaN or infinity at {item.time_seconds:.3f} s;"
                 " export it again"
             )
-        return samples
+        if samples.size and np.abs(samples).max() > MAX_PEAK:
+            raise MediaError(
+                f"{self.path}: expected samples about full scale (1), got one beyond {MAX_PEAK:g} at"
+                f" {item.time_seconds:.3f} s; export it again"
+            )
+        return mixed(samples, [channel.name for channel in item.frame.layout.channels], self.layout)
 
 
 def to_float(frame: av.AudioFrame) -> Samples:
