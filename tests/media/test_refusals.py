@@ -13,11 +13,15 @@ import pytest
 from PIL import Image
 
 from make_media import make_film, tone
+from soundspot.data.loader import shorter_side_to
+from soundspot.localize import draw
 from soundspot.localize.source import open_source
+from soundspot.localize.timeline import Moment
 from soundspot.media.errors import MediaError
 from soundspot.media.facts import facts_of, told
 from soundspot.media.files import MOST_PIXELS, require_file
 from soundspot.media.image import read_image
+from soundspot.media.sound import iter_waveform, read_waveform, write_wav
 from soundspot.media.video import iter_frames, probe, read_frame, there_seconds
 
 RATE = 16000
@@ -66,7 +70,7 @@ def _png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize("size", [(8193, 8192), (9500, 9500), (20000, 20000)])
+@pytest.mark.parametrize("size", [(7169, 7168), (9500, 9500), (20000, 20000)])
 def test_pictures_above_the_limit_are_refused_without_a_warning(size: tuple[int, int], tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(_png(*size))
     with warnings.catch_warnings():
@@ -138,3 +142,52 @@ def test_facts_of_each_kind_fit_one_line(tmp_path: Path) -> None:
     assert line.startswith(f"{tmp_path}/a\\nb.mp4\tfilm\t1.")
     assert line.endswith("\t96x64\t25 frames/s h264\t16000 Hz x 2 aac")
     assert told(facts_of(tmp_path / "mute.mp4")).endswith("\tno sound")
+
+
+def test_a_sound_under_a_pictures_name_is_told_as_what_it_is(tmp_path: Path) -> None:
+    sound = make_film(tmp_path / "a.wav", video_codec=None, samples=tone(440, 1, RATE), sample_rate=RATE,
+                      audio_codec="pcm_s16le", sample_format="s16")  # fmt: skip
+    assert facts_of(sound.rename(tmp_path / "a.png"))["kind"] == "sound"
+    (tmp_path / "b.png").write_bytes(b"\0" * 999)
+    with pytest.raises(MediaError, match="expected a picture, got a file of another kind"):
+        facts_of(tmp_path / "b.png")
+
+
+def test_a_sound_of_one_sample_is_heard_at_any_rate(tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", np.array([0.5]), 48000)
+    assert [piece.samples.shape for piece in iter_waveform(tmp_path / "a.wav", sample_rate=16000, chunk_seconds=1)] == [
+        (1, 1)
+    ]
+    assert read_waveform(tmp_path / "a.wav", sample_rate=8000).samples[0, 0] == pytest.approx(0.5, abs=1e-4)
+
+
+def test_a_sound_without_a_piece_that_can_be_decoded_is_refused(tmp_path: Path) -> None:
+    sound = make_film(tmp_path / "a.flac", video_codec=None, samples=tone(440, 1, RATE), sample_rate=RATE,
+                      audio_codec="flac", sample_format="s16")  # fmt: skip
+    sound.write_bytes(sound.read_bytes()[:100])
+    with pytest.raises(MediaError, match="expected"):
+        probe(sound)
+
+
+def test_a_film_whose_clock_begins_late_is_as_long_as_what_is_there(tmp_path: Path) -> None:
+    film = make_film(tmp_path / "a.mkv", times=[10 + number / 25 for number in range(50)])
+    assert probe(film).duration_seconds == pytest.approx(2, abs=0.05)
+    assert read_frame(film, 1.0).shape == read_frame(film).shape
+
+
+def test_samples_that_no_sound_has_are_refused(tmp_path: Path) -> None:
+    loud = tone(440, 1, RATE) * np.float32(1e30)
+    make_film(tmp_path / "a.wav", video_codec=None, samples=loud, sample_rate=RATE, audio_codec="pcm_f32le",
+              sample_format="flt")  # fmt: skip
+    with pytest.raises(MediaError, match=r"expected samples about full scale \(1\), got one beyond 1e\+10"):
+        read_waveform(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("size", [(4000, 1), (1, 4000)])
+def test_a_picture_as_thin_as_a_line_is_shown_and_fitted_without_a_million_pixels(size: tuple[int, int]) -> None:
+    height, width = shorter_side_to((size[1], size[0], 3), 246)
+    assert max(height, width) == 64 * 246
+    still = np.zeros((2, 2), np.float32)
+    moment = Moment(0.0, still, still, 0.0, None, None, -20.0)
+    sheet = draw.summary([(np.zeros((size[1], size[0], 3), np.uint8), moment)], None, "a.png")
+    assert sheet.shape[0] < 5000

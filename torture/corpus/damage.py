@@ -16,7 +16,7 @@ LATER = Expect("result", "result", "either", "either")
 COUNTS = (1, 16, 256)
 """Bytes that are flipped."""
 HEADER_BYTES = 64
-WITHOUT_A_HEADER = ("ts", "mp3")
+WITHOUT_A_HEADER = ("ts", "mp3", "flac")
 """A reader looks for the next packet, wherever it begins."""
 
 

@@ -30,9 +30,9 @@ def add_kinds(shelf: Shelf) -> None:
     for ending, named in (("png", "mp4"), ("jpg", "avi")):
         shelf.add("wrong extension", f"{ending} as.{named}", f"a picture ({ending}) given as a film named .{named}",
                   shelf.whole(ending), LACKING)  # fmt: skip
-    shelf.add("wrong extension", "film as.jpg", "a film (mp4) given as a picture named .jpg", shelf.film("mp4"), BAD,
+    shelf.add("wrong extension", "film as.jpg", "a film given as a picture named .jpg", shelf.film("mp4"), LACKING,
               kind="picture")  # fmt: skip
-    shelf.add("wrong extension", "sound as.jpg", "a sound (wav) given as a picture named .jpg", shelf.sound("wav"), BAD,
+    shelf.add("wrong extension", "sound as.jpg", "a sound given as a picture named .jpg", shelf.sound("wav"), LACKING,
               kind="picture")  # fmt: skip
     shelf.add("wrong extension", "film as sound.wav", "a film (mkv) whose sound is given beside a picture, named .wav",
               shelf.film("mkv"), GOOD, kind="sound", truth={"channels": 2, "moments": 2})  # fmt: skip

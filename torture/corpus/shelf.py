@@ -83,7 +83,7 @@ class Shelf:
         """What is true of a picture (H, W, 3)."""
         return {"width": frame.shape[1], "height": frame.shape[0], "thumb": thumb(frame), **more}
 
-    def film_truth(self, at_seconds: float = 0.5, **more: Any) -> dict[str, Any]:
+    def film_truth(self, at_seconds: float = 0.5 + 0.5 / RATE, **more: Any) -> dict[str, Any]:
         """What is true of the whole film, and what is on screen at a time."""
         frame = self.material.frames[int(at_seconds * RATE)]
         facts = {"seconds": SECONDS, "frames_per_second": float(RATE), "channels": 2, "sample_rate": SAMPLE_RATE}

@@ -14,6 +14,8 @@ from torture.corpus.source import NUM_FRAMES, RATE, SAMPLE_RATE, SECONDS
 from torture.corpus.write import Track, encoded, later
 
 TEN_HOURS = 36_000
+HALF_A_FRAME = 0.5 / RATE
+"""Away from the moment at which frames change, which a codec's delay may move."""
 CLAIMED = Expect("result", "result", "missing", "missing")
 """The middle of ten hours is not there; what is there is looked at, and no more."""
 WHOLE: tuple[str, ...] = ()
@@ -46,20 +48,20 @@ def add_variable_rates(shelf: Shelf) -> None:
 def add_offsets(shelf: Shelf) -> None:
     """Streams that do not begin at zero, or not together."""
     frames, sound = shelf.material.frames, shelf.material.sound
-    truth = {"channels": 2, "moments": 2}
+    truth = {"channels": 2, "moments": 2, **shelf.seen(frames[6]), "at_seconds": 0.5 + HALF_A_FRAME}
     for ending in ("mp4", "mkv", "ts"):
         both = [Track(frames=frames), Track(sound=sound, start_seconds=0.5)]
         shelf.add("start offset", f"late sound.{ending}", f"{ending} whose sound begins half a second late",
-                  later(both, ending), GOOD, truth={**truth, **shelf.seen(frames[6]), "at_seconds": 0.5})  # fmt: skip
+                  later(both, ending), GOOD, truth=truth)  # fmt: skip
         both = [Track(frames=frames, start_seconds=0.5), Track(sound=sound)]
         shelf.add("start offset", f"late picture.{ending}", f"{ending} whose picture begins half a second late",
-                  later(both, ending), GOOD, truth={**truth, **shelf.seen(frames[6]), "at_seconds": 1.0})  # fmt: skip
+                  later(both, ending), GOOD, truth=truth | {"at_seconds": 1.0 + HALF_A_FRAME})  # fmt: skip
     for seconds in (10.0, 7200.0):
         both = [Track(frames=frames, start_seconds=seconds), Track(sound=sound, start_seconds=seconds)]
         for ending in ("mkv", "ts"):
             shelf.add("start offset", f"from {seconds:.0f} s.{ending}", f"{ending} whose clock begins at {seconds:g} s",
                       later(both, ending), GOOD,
-                      truth={**truth, **shelf.seen(frames[6]), "at_seconds": 0.5})  # fmt: skip
+                      truth=truth)  # fmt: skip
 
 
 def add_backwards(shelf: Shelf) -> None:
@@ -98,8 +100,8 @@ def with_cluster_times(data: bytes, change: Callable[[int, int], int]) -> bytes:
 def add_claims(shelf: Shelf) -> None:
     """Ten hours where there are three seconds."""
     film = shelf.film("mp4")
-    shelf.add("ten hours", "headers.mp4", "mp4 whose headers claim ten hours", _mp4_headers(film), CLAIMED, words=WHOLE,
-              truth={"most_moments": 8})  # fmt: skip
+    shelf.add("ten hours", "headers.mp4", "mp4 whose headers claim ten hours; its index says three seconds",
+              _mp4_headers(film), GOOD, words=WHOLE, truth={"most_moments": 8})  # fmt: skip
     shelf.add("ten hours", "last frame.mp4", "mp4 whose last frame claims to last ten hours", _long_last_frame(film),
               CLAIMED, words=WHOLE, truth={"most_moments": 70})  # fmt: skip
     for ending in ("mkv", "webm"):

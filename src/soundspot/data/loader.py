@@ -25,6 +25,8 @@ from soundspot.types import Batch, Clip, Inputs, Missing
 Pixels = npt.NDArray[np.uint8]
 T = TypeVar("T")
 
+LONGEST = 64
+"""Times the shorter side: of 4000x1 pixels, 246 high, a million would be made, and JPEG holds 65,500."""
 SLACK_SECONDS = 0.01
 """Read beyond a window and cut off again, so that rounding never leaves it a sample short."""
 
@@ -107,11 +109,14 @@ def fit_picture(picture: Pixels, inputs: Inputs) -> Pixels:
 
 
 def shorter_side_to(shape: Sequence[int], size: int) -> tuple[int, int]:
-    """Height and width with the shorter one at `size` and the proportions kept (the longer one cut to whole pixels)."""
+    """Height and width with the shorter one at `size` and the proportions kept (the longer one cut to whole pixels).
+
+    Only those of a picture as thin as a line, of LONGEST to 1 and more, are not.
+    """
     height, width = shape[0], shape[1]
     if height <= width:
-        return size, max(size, int(size * width / height))
-    return max(size, int(size * height / width)), size
+        return size, min(max(size, int(size * width / height)), LONGEST * size)
+    return min(max(size, int(size * height / width)), LONGEST * size), size
 
 
 @dataclass

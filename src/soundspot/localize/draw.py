@@ -226,6 +226,10 @@ def sheet_width(tiles: int, columns: int = COLUMNS, width: int = TILE_WIDTH) -> 
     return min(columns, tiles) * (width + GAP) - GAP
 
 
+TALLEST = 4
+"""Times its width, a key frame in the summary: a picture of 1x4000 would fill memory."""
+
+
 def summary(
     pictures: Sequence[tuple[Picture, Moment]],
     panel: Picture | None,
@@ -237,7 +241,7 @@ def summary(
     """One picture of a whole film: a key frame a stretch with its caption, and the strip beneath."""
     tiles = []
     for frame, moment in pictures:
-        height = round(frame.shape[0] * width / frame.shape[1])
+        height = min(max(1, round(frame.shape[0] * width / frame.shape[1])), TALLEST * width)
         small = np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.LANCZOS))
         tiles.append(tile(small, moment))
     columns = min(columns, len(tiles))

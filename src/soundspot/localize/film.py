@@ -23,6 +23,8 @@ from soundspot.media.video import FilmWriter, iter_waveform
 
 MAX_WIDTH = 1280
 MAX_FRAMES_PER_SECOND = 30.0
+MIN_FRAMES_PER_SECOND = 1.0
+"""The average of a film whose last frame claims hours is next to none."""
 SOUND_SECONDS = 0.5
 """Of sound between two frames."""
 MAX_TILES = 9
@@ -42,7 +44,7 @@ def write_overlay(
     Of a method that tells classes apart: a colour a class, a legend, and a lane a class below the strip. Reading,
     painting and encoding run beside each other; memory does not grow with the film.
     """
-    rate = min(source.frames_per_second, MAX_FRAMES_PER_SECOND)
+    rate = min(max(source.frames_per_second, MIN_FRAMES_PER_SECOND), MAX_FRAMES_PER_SECOND)
     start, end, sound_rate = source.start_seconds, source.seconds, _sound_rate(source)
     total = max(1, round(end * rate))
     with ExitStack() as stack:

@@ -19,8 +19,11 @@ FILMS = (".mp4", ".mkv", ".webm", ".mov", ".avi")
 """Endings of the files that are looked for in folders; of two files of one name the earlier ending wins."""
 PICTURE_ENDINGS = frozenset({*PICTURES, ".bmp", ".tif", ".tiff", ".gif"})
 """What is taken for a picture where one file is named."""
-MOST_PIXELS = 2**26
-"""Of one picture or frame: twice an 8K film's. A small file that claims more is made to use up memory."""
+MOST_PIXELS = 7168 * 7168
+"""Of one picture or frame: half as many again as an 8K film's, and a 50 megapixel telephone's.
+
+A small file that claims more is made to use up memory.
+"""
 PICKLES = (".pkl", ".pickle")
 REPLACED = ".replaced"
 """In a folder that was just moved into place: the one that was there before."""

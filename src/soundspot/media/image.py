@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from soundspot.media.errors import MediaError
+from soundspot.media.errors import MediaError, NoPictureError
 from soundspot.media.files import MOST_PIXELS, require_file, written_aside
 from soundspot.types import UserError
 
@@ -68,7 +68,9 @@ def read_image(path: Path | str) -> npt.NDArray[np.uint8]:
             f"{path}: expected a picture of at most {MOST_PIXELS} pixels, got '{error}'; make it smaller"
         ) from error
     except UnidentifiedImageError as error:
-        raise MediaError(f"{path}: expected a picture, got a file of another kind; give e.g. JPEG or PNG") from error
+        raise NoPictureError(
+            f"{path}: expected a picture, got a file of another kind; give e.g. JPEG or PNG"
+        ) from error
     except BROKEN as error:
         raise MediaError(f"{path}: expected a whole picture, got '{error}'; fetch or export it again") from error
 

@@ -41,6 +41,8 @@ MAX_GAP_SECONDS = 3600.0
 MAX_SAMPLE_RATE = 1_000_000
 """Hz; damaged headers claim more."""
 
+MAX_PEAK = 1e10
+"""Beyond the largest whole numbers (2^31) that are kept as floats; powers of more leave float32."""
 MAX_PLANES = 8
 """From this many on PyAV (18.1 too) reads beyond a frame's table of planes and may crash; interleaved ones are safe."""
 
@@ -254,13 +256,17 @@ class _Stream:
             raise MediaError(
                 f"{self.path}: expected sound in a known sample format, got '{error}'; export it again, e.g. as FLAC"
             ) from error
-        samples = mixed(samples, [channel.name for channel in item.frame.layout.channels], self.layout)
         if not np.isfinite(samples).all():
             raise MediaError(
                 f"{self.path}: expected finite samples, got NaN or infinity at {item.time_seconds:.3f} s;"
                 " export it again"
             )
-        return samples
+        if samples.size and np.abs(samples).max() > MAX_PEAK:
+            raise MediaError(
+                f"{self.path}: expected samples about full scale (1), got one beyond {MAX_PEAK:g} at"
+                f" {item.time_seconds:.3f} s; export it again"
+            )
+        return mixed(samples, [channel.name for channel in item.frame.layout.channels], self.layout)
 
 
 def to_float(frame: av.AudioFrame) -> Samples:
@@ -305,15 +311,21 @@ def _resampled(pieces: Iterator[Samples], source_rate: int, rate: int) -> Iterat
         yield from pieces
         return
     resampler = None
-    num_given = 0
+    num_given = num_made = 0
     for piece in pieces:
         layout = "mono" if piece.shape[0] == 1 else "stereo"
         resampler = resampler or av.AudioResampler(format="fltp", layout=layout, rate=rate)
         frame = sound_frame(piece, source_rate, num_given)
         num_given += piece.shape[1]
-        yield from map(to_float, resampler.resample(frame))
+        for made in map(to_float, resampler.resample(frame)):
+            num_made += made.shape[1]
+            yield made
     if resampler is not None:
-        yield from map(to_float, resampler.resample(None))
+        for made in map(to_float, resampler.resample(None)):
+            num_made += made.shape[1]
+            yield made
+        if num_given and not num_made:  # shorter than one sample of the new rate
+            yield piece.mean(axis=1, keepdims=True)
 
 
 def sound_frame(samples: Samples, sample_rate: int, position: int) -> av.AudioFrame:

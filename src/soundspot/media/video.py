@@ -52,6 +52,8 @@ KNOWN_MATRICES = (1, 4, 5, 7, 9)
 Everything else is read as BT.601, FFmpeg's own default."""
 MAX_SHOWN_SECONDS = 3600.0
 """A frame that stands longer is a broken clock, as a gap in the sound is."""
+LATE_SECONDS = 1.0
+"""A beginning that is later is no encoder's delay."""
 MAX_LAST_SECONDS = 30.0
 """A last frame that claims to last longer is not believed: nothing comes after it."""
 MAX_TIME_SLACK_SECONDS = 1e-3
@@ -117,7 +119,9 @@ def probe(path: Path | str) -> MediaInfo:
             facts["audio_codec"] = context.name
         if picture is not None:
             facts |= {"frames_per_second": float(frame_rate(picture)), "video_codec": picture.codec_context.name}
-    if picture is not None:
+    if picture is None:
+        _require_first(path)
+    else:
         # Rotation is known for sure only on a decoded frame.
         first = _first(path)
         facts["height"], facts["width"] = turned(np.empty((first.frame.height, first.frame.width)), first.frame).shape
@@ -259,6 +263,13 @@ def turned(image: npt.NDArray[Any], frame: Any) -> npt.NDArray[Any]:
     return image[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
 
 
+def _require_first(path: Path) -> None:
+    """MediaError for a sound of which nothing can be decoded."""
+    with closing(decode(path, "sound")) as pieces:
+        if next(pieces, None) is None:
+            raise MediaError(f"{path}: expected sound, got none that can be decoded; fetch the file or export it again")
+
+
 def _first(path: Path) -> Decoded:
     with closing(decode(path, "picture")) as frames:
         first = next(frames, None)
@@ -268,9 +279,14 @@ def _first(path: Path) -> Decoded:
 
 
 def _film_seconds(container: Any) -> float:
-    if container.duration is not None:
-        return container.duration / av.time_base
-    return _scanned_seconds(container)
+    if container.duration is None or (_ends_count(container) and time_origin(container) > LATE_SECONDS):
+        return _scanned_seconds(container)
+    return container.duration / av.time_base
+
+
+def _ends_count(container: Any) -> bool:
+    """Matroska states when a film ends, wherever it begins."""
+    return "matroska" in container.format.name
 
 
 def there_seconds(path: Path) -> float:
