@@ -100,6 +100,7 @@ def warm() -> None:
 def run_verb(asked: dict[str, Any]) -> None:
     """In the forked process: never returns."""
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job would ignore
     log = os.open(asked["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for number, to in ((0, nothing), (1, log), (2, log)):
