@@ -114,8 +114,8 @@ _INTERRUPTED = 128 + signal.SIGINT
 def _ending_on_sigterm(came: list[int]) -> Iterator[None]:
     """End on SIGTERM, which is then noted in `came`, as on Ctrl-C: else the process would end where it stands.
 
-    Not where somebody else handles it, nor under `torchrun`: a rank that waits for one that is no more would only come to
-    it after that.
+    Not where somebody else handles it, nor under `torchrun`: a rank that waits for one that is no more would come to
+    it only after that.
     """
     handled = signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL or "TORCHELASTIC_RUN_ID" in os.environ
     if handled or threading.current_thread() is not threading.main_thread():
