@@ -167,7 +167,7 @@ def table(found: list[Trial], seed: int, of: str) -> str:
     lines = [
         "# Kill -9 at random moments",
         "",
-        f"`python -m torture kills --seed {seed}` at commit `{of}`, in {seconds / 60:.0f} minutes.",
+        f"`python -m torture kills --seed {seed} --kills {sum(len(trial.kills) for trial in found)}` at commit `{of}`, in {seconds / 60:.0f} minutes.",
         "",
         "| verb | kills | by time | at a change of the disk | in each tenth of the undisturbed run | runs | lost or"
         " different |",
