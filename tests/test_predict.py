@@ -131,3 +131,14 @@ def test_replacing_sounds_refuses_what_it_cannot_do(clips: list[Clip]) -> None:
         replace_sounds(clips, rule="wrong_clas")
     unlabelled = replace_sounds([replace(clip, labels=()) for clip in clips], rule="other_clip")
     assert all(clip.audio != before.audio for clip, before in zip(unlabelled, clips, strict=True))
+
+
+def test_parts_beside_the_whole_file_of_the_same_run_are_what_a_kill_left(clips: list[Clip], tmp_path: Path) -> None:
+    """It came between the move of the merged file and the removal of its parts."""
+    path = tmp_path / "p.safetensors"
+    predict(Loudness(), clips, batch_size=2, path=path, progress=False)
+    before = path.stat().st_ino
+    part = path.with_name("p.safetensors.part-000002")
+    part.write_bytes(path.read_bytes())
+    again = predict(Loudness(), clips, batch_size=2, path=path, resume=True, progress=False)
+    assert (list(again.maps), path.stat().st_ino, part.exists()) == (["0", "1", "2", "3", "4"], before, False)

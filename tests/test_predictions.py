@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,18 @@ def test_parts_are_numbered_merged_and_removed(tmp_path: Path) -> None:
     assert list(loaded.maps) == ["small0", "small1", "small2", "large0", "large1", "large2"]
     assert all(np.all(loaded.maps[f"{size}{number}"] == number) for size in ("small", "large") for number in range(3))
     assert loaded.missing == {"lost": "no sound"}
+
+
+def test_small_maps_of_a_slow_method_are_put_by_every_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "p.safetensors"
+    writer = PredictionsWriter(path, FROM)
+    writer.add(["a"], np.ones((1, 2, 2)))
+    assert list(tmp_path.iterdir()) == []
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 61)
+    writer.add(["b"], np.ones((1, 2, 2)))
+    writer.add(["c"], np.ones((1, 2, 2)))
+    assert [part.name for part in tmp_path.iterdir()] == ["p.safetensors.part-000001"]
 
 
 def test_a_crash_keeps_the_parts_and_the_old_file(tmp_path: Path) -> None:

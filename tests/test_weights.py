@@ -32,6 +32,14 @@ def test_nothing_is_left_beside_the_file(saved):
     assert [path.name for path in saved.parent.iterdir()] == ["ogl.safetensors"]
 
 
+def test_the_same_weights_are_the_same_bytes(saved, tmp_path):
+    """The library would order the header's fields anew each time."""
+    method = weights.load(saved)
+    copies = [weights.save(method, tmp_path / f"{number}.safetensors", {"b": "1", "a": "2"}) for number in range(4)]
+    assert len({weights.sha256(copy) for copy in copies}) == 1
+    assert all(torch.equal(value, load_file(copies[0])[name]) for name, value in load_file(saved).items())
+
+
 def test_paths_of_initial_weights_stay_out_of_the_file(saved, tmp_path):
     initial = tmp_path / "tower.safetensors"
     tensors = {name.removeprefix("image.net."): value for name, value in load_file(saved).items()}

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,8 @@ def warm() -> None:
 
 def run_verb(asked: dict[str, Any]) -> None:
     """In the forked process: never returns."""
-    os.setsid()
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job would ignore
     log = os.open(asked["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for number, to in ((0, nothing), (1, log), (2, log)):
@@ -145,6 +147,8 @@ def answer(asked: dict[str, Any]) -> dict[str, Any]:
     pid = os.fork()
     if pid == 0:
         run_verb(asked)
+    with suppress(PermissionError, ProcessLookupError):  # it did so itself, or has ended already
+        os.setpgid(pid, pid)
     limit = asked["seconds"] if asked["seconds"] is not None else asked["most_seconds"]
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         if time.monotonic() - began >= limit:

@@ -164,10 +164,11 @@ def commit() -> str:
 def table(found: list[Trial], seed: int, of: str) -> str:
     """The results in Markdown."""
     seconds = sum(trial.seconds for trial in found)
+    count = sum(len(trial.kills) for trial in found)
     lines = [
         "# Kill -9 at random moments",
         "",
-        f"`python -m torture kills --seed {seed}` at commit `{of}`, in {seconds / 60:.0f} minutes.",
+        f"`python -m torture kills --seed {seed} --kills {count}` at commit `{of}`, in {seconds / 60:.0f} minutes.",
         "",
         "| verb | kills | by time | at a change of the disk | in each tenth of the undisturbed run | runs | lost or"
         " different |",

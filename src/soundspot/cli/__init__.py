@@ -6,6 +6,7 @@ Results go to stdout, progress and errors to stderr. Exit 0: done; 1: done, and 
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 import threading
@@ -88,16 +89,16 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # a file's name may hold bytes that are no text
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    terminated: list[int] = []
     try:
-        with _ending_on_sigterm():
+        with _ending_on_sigterm(terminated):
             code = app(standalone_mode=False, prog_name="soundspot")
     except UserError as error:
         _stop(str(error))
     except _USAGE_ERROR as error:
         _stop(_usage(error))
-    except typer.Abort as error:
-        print("soundspot: stopped; the same words again go on, with --resume where a verb has it", file=sys.stderr)
-        raise SystemExit(143 if isinstance(error.__cause__, _Terminated) else 130) from None
+    except typer.Abort:
+        code = _INTERRUPTED
     except OSError as error:
         if is_disk_full(error):
             where = "" if error.filename is None else f" for {error.filename}"
@@ -110,23 +111,31 @@ def main() -> None:
         _stop(
             f"expected to be able to use {error.filename}, got '{error.strerror}'; check the path and its permissions"
         )
+    if code == _INTERRUPTED:  # typer says nothing of it
+        print("soundspot: stopped; the same words again go on, with --resume where a verb has it", file=sys.stderr)
+        raise SystemExit(128 + signal.SIGTERM if terminated else _INTERRUPTED)
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM came: what is under way ends as it does after Ctrl-C."""
+_INTERRUPTED = 128 + signal.SIGINT
+"""What typer makes of KeyboardInterrupt."""
 
 
 @contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """Clean up after SIGTERM too, which else ends the process where it stands; not where somebody else handles it."""
-    handled = signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+def _ending_on_sigterm(came: list[int]) -> Iterator[None]:
+    """End on SIGTERM, which is then noted in `came`, as on Ctrl-C: else the process would end where it stands.
+
+    Not where somebody else handles it, nor under `torchrun`: a rank that waits for one that is no more would come to
+    it only after that.
+    """
+    handled = signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL or "TORCHELASTIC_RUN_ID" in os.environ
     if handled or threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def end(*_: object) -> NoReturn:
-        raise _Terminated
+    def end(number: int, _: object) -> NoReturn:
+        came.append(number)
+        raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, end)
     try:
