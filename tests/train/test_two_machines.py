@@ -134,6 +134,8 @@ def test_two_machines_compute_what_two_processes_of_one_do_and_each_reads_its_sh
             f"--node-rank={rank}",
             "--rdzv-backend=c10d",
             f"--rdzv-endpoint={NETWORK}.1:{PORT}",
+            # an agent tells by its names whether the endpoint is its own, and a namespace has none
+            f"--rdzv-conf=is_host={'false' if rank else 'true'},timeout=300",
             "--rdzv-id=two",
             f"--local-addr={NETWORK}.{rank + 1}",
         )
