@@ -16,9 +16,9 @@ from soundspot.methods import build
 RATE = 16000
 DEADLY, STILL = "deadly", "standing_still"
 ENTRY = [sys.executable, "-c", "from soundspot.cli import main; main()"]
-SITE = f'''"""Decoders die, or stand still, over films of these names: as a damaged file brings it about, but every time."""
+SITE = f'''"""Processes that read films die, or stand still, over these names: as damage may, but every time."""
 import os, signal, sys, time
-if "soundspot.cluster.child" in sys.orig_argv:
+if "soundspot.cluster.child" in sys.orig_argv or "--multiprocessing-fork" in sys.orig_argv:
     import av
     before = av.open
     def opened(name, *words, **more):
