@@ -128,13 +128,18 @@ def run_chosen(tree: Path, tests: Sequence[str], scratch: Path, most_seconds: fl
     files = list(dict.fromkeys(test.split("::")[0] for test in tests))
 
     def work() -> int:
-        computing = math.ceil(most_seconds)
-        resource.setrlimit(resource.RLIMIT_CPU, (computing, computing + 10))
-        resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_WRITTEN, MOST_WRITTEN))
-        return _pytest(tree, scratch, ["-x", *files], Chosen(tests, scratch / "failed"))
+        bounded(most_seconds)
+        return run_pytest(tree, scratch, ["-x", *files], Chosen(tests, scratch / "failed"))
 
-    return _in_a_child(tree, work, scratch, most_waited)
+    return in_a_child(tree, work, scratch / "log", most_waited)
+
+
+def bounded(most_seconds: float) -> None:
+    """From here on this process ends if it computes, keeps or writes too much."""
+    computing = math.ceil(most_seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (computing, computing + 10))
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_WRITTEN, MOST_WRITTEN))
 
 
 def footprint(tree: Path, tests: Sequence[str], files: Sequence[str], scratch: Path) -> Footprint:
@@ -147,7 +152,7 @@ def footprint(tree: Path, tests: Sequence[str], files: Sequence[str], scratch: P
         cover = coverage.Coverage(data_file=None, include=[str(tree / file) for file in files], config_file=False)
         cover.start()
         watching = Watching(cover)
-        code = _pytest(tree, scratch, list(tests), watching)
+        code = run_pytest(tree, scratch, list(tests), watching)
         cover.stop()
         data = cover.get_data()
         made = watching.footprint
@@ -159,7 +164,7 @@ def footprint(tree: Path, tests: Sequence[str], files: Sequence[str], scratch: P
         return code
 
     sys.dont_write_bytecode = False
-    ended = _in_a_child(tree, work, scratch, most_seconds=6 * 3600.0)
+    ended = in_a_child(tree, work, scratch / "log", most_seconds=6 * 3600.0)
     if ended.code not in (0, 1) or not out.exists():
         raise RuntimeError(f"expected the undisturbed tests to run, got exit {ended.code}; see {scratch / 'log'}")
     return Footprint.read(out)
@@ -188,7 +193,8 @@ def _of_other_packages() -> Iterable[str]:
             yield name
 
 
-def _pytest(tree: Path, scratch: Path, words: list[str], plugin: object) -> int:
+def run_pytest(tree: Path, scratch: Path, words: list[str], plugin: object) -> int:
+    """Pytest in this process, the same whenever it is run; its exit code."""
     import hypothesis
 
     # What earlier mutants failed on is none of this one's tests, and how to fail most simply is of no use here.
@@ -202,7 +208,8 @@ def _pytest(tree: Path, scratch: Path, words: list[str], plugin: object) -> int:
     return code
 
 
-def _in_a_child(tree: Path, work: Callable[[], int], scratch: Path, most_seconds: float) -> Ended:
+def in_a_child(tree: Path, work: Callable[[], int], log: Path, most_seconds: float) -> Ended:
+    """Do `work` in a fork of this process that runs in `tree`, and end all that it leaves behind."""
     sys.stdout.flush()
     sys.stderr.flush()
     started = time.monotonic()
@@ -210,7 +217,7 @@ def _in_a_child(tree: Path, work: Callable[[], int], scratch: Path, most_seconds
     if child == 0:
         code = 99
         try:
-            _move_in(tree, scratch / "log")
+            _move_in(tree, log)
             code = work()
         except BaseException:  # noqa: BLE001 - whatever it is, it must not run on as a second parent
             traceback.print_exc()

@@ -16,15 +16,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torture.mutant_child import Ended, Footprint, footprint, joined, run_chosen, warm_up
+from torture.mutant_server import Exchange, Trial, serve
 from torture.mutant_source import Drawn, Mutant, draw, lines_run_with
 from torture.mutant_table import table
 
+Run = Callable[[Sequence[str], float], Ended]
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("src/soundspot/metrics/*.py", "src/soundspot/benchmarks/score.py", "src/soundspot/media/*.py")
 TESTS = (
@@ -35,7 +38,7 @@ TESTS = (
     "src/soundspot/media",
     "src/soundspot/benchmarks/score.py",
 )
-MOST_SECONDS_A_ROUND = 40.0
+MOST_SECONDS_A_ROUND = 12.0
 """Of undisturbed time: a mutant that the fastest tests worth so much do not kill survives."""
 TIMES_UNDISTURBED = 5.0
 SECONDS_TO_START = 30.0
@@ -59,13 +62,9 @@ def main(argv: list[str] | None = None) -> int:
     state, seen = _footprint(tree, list(words.tests), files, out)
     warm_up(seen.modules)
     done = _finished(out / "mutants.jsonl", state, tree)
-    for number, one in enumerate(drawn):
-        if one.mutant.id not in done and words.only in one.mutant.id:
-            row = _try(one, tree, scratch, seen, state)
-            done[one.mutant.id] = row
-            with (out / "mutants.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-            print(f"{number + 1}/{len(drawn)} {row['outcome']} {row['seconds']:.1f} s {row['id']}", file=sys.stderr)
+    todo = [one for one in drawn if one.mutant.id not in done and words.only in one.mutant.id]
+    _try_all(todo, tree, scratch, seen, state, out / "mutants.jsonl")
+    done = _finished(out / "mutants.jsonl", state, tree)
     rows = [done[one.mutant.id] for one in drawn if one.mutant.id in done]
     text, share = table(rows, mutants, places, _reasons())
     head = f"Commit {commit}, seed {words.seed}, {len(rows)} of {len(drawn)} mutants run, "
@@ -174,26 +173,54 @@ def _finished(path: Path, state: str, tree: Path) -> dict[str, dict[str, Any]]:
     return done
 
 
-def _try(one: Drawn, tree: Path, scratch: Path, seen: Footprint, state: str) -> dict[str, Any]:
+def _try_all(todo: list[Drawn], tree: Path, scratch: Path, seen: Footprint, state: str, results: Path) -> None:
+    """Mutants within functions in forks of a process that knows the tests, the others each with a fresh import."""
+
+    def trial(one: Drawn, run: Run) -> None:
+        row = _try(one, tree, scratch, seen, state, run)
+        with results.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    trials: list[tuple[Exchange, Path, Trial]] = []
+    for one in todo:
+        path = tree / one.mutant.file
+        exchange = Exchange(path, path.read_text(encoding="utf-8"), one.text)
+        if exchange.possible:
+            trials.append((exchange, path, partial(trial, one)))
+    sys.dont_write_bytecode = True
+    files = sorted({_file(test) for test in seen.seconds})
+    if trials:
+        control = _fastest(set(seen.seconds), seen)
+        ended = serve(tree, files, scratch, control, trials, MOST_WAITED_SECONDS)
+        if ended.code != 0:
+            raise RuntimeError(f"expected the tests to be collected and tried, got {ended}; see {scratch}/server.log")
+    done = _finished(results, state, tree)
+    for one in todo:
+        if one.mutant.id not in done:
+            trial(one, lambda tests, most: run_chosen(tree, tests, scratch, most, MOST_WAITED_SECONDS))
+
+
+def _try(one: Drawn, tree: Path, scratch: Path, seen: Footprint, state: str, run: Run) -> dict[str, Any]:
     """One mutant: the tests that run its line, then those of its file, as what a line gives may be kept."""
     place = tree / one.mutant.file
     original = place.read_text(encoding="utf-8")
     rounds = _rounds(one, original, seen)
+    # Also in its place, for the processes that tests start.
     place.write_text(one.text, encoding="utf-8")
     for compiled in (place.parent / "__pycache__").glob(f"{place.stem}.*.pyc"):
         compiled.unlink()
-    sys.dont_write_bytecode = True
     seconds, outcome, by = 0.0, "survived", ""
     try:
         for tests in rounds:
             if tests and outcome == "survived":
                 most = SECONDS_TO_START + TIMES_UNDISTURBED * sum(seen.seconds[test] for test in tests)
-                ended = run_chosen(tree, tests, scratch, most, MOST_WAITED_SECONDS)
+                ended = run(tests, most)
                 seconds += ended.seconds
                 outcome = _outcome(ended, scratch)
                 by = (scratch / "failed").read_text(encoding="utf-8") if (scratch / "failed").exists() else ""
     finally:
         place.write_text(original, encoding="utf-8")
+    print(f"{outcome} {seconds:.1f} s {one.mutant.id}", file=sys.stderr, flush=True)
     return {
         "state": state,
         "id": one.mutant.id,
