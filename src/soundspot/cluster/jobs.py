@@ -68,6 +68,7 @@ def _join(ray: Any, workers: Workers) -> None:
     for number in range(START_TRIES):
         try:
             ray.init(
+                address="local",  # never one that somebody else has running here
                 num_cpus=workers.jobs or usable_cores(),
                 include_dashboard=False,
                 object_store_memory=STORE_BYTES,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import pickle
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,6 +30,8 @@ from soundspot.data.shards import PACK, Contents
 from soundspot.train.logs import Bar
 from soundspot.types import Inputs, Missing, UserError
 
+Reading = Callable[[str, Pair], Sample]
+
 
 @dataclass(frozen=True)
 class Job:
@@ -40,17 +41,21 @@ class Job:
     areas: tuple[str, ...]
     form: Form
     patience_seconds: float
+    shards: Mapping[int, PlannedShard]
+    """Those to be made, by number."""
 
 
 class Packer:
     """Packs shards, one after another; each clip is read by a process of its own kind, which may die over it."""
 
     def __init__(self, job: Job) -> None:
-        self.child = Child(partial(_begin_reading, job), job.patience_seconds)
+        self.shards = job.shards
+        reading = partial(read_sample, inputs=job.inputs, areas=job.areas, form=job.form)
+        self.child = Child(partial(_begin_reading, reading), job.patience_seconds)
 
     def __call__(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        """Of a planned shard: its number, and whether it could not be written."""
-        shard: PlannedShard = pickle.loads(item["plan"])  # the driver's own, by way of Ray, which pickles all it moves
+        """Of a shard's number: the same, and why it could not be written."""
+        shard = self.shards[int(item["shard"])]
         try:
             write_shard(shard, map(self._read, shard.group), lambda: None)
         except OSError as error:
@@ -65,15 +70,15 @@ class Packer:
         return found
 
 
-def _begin_reading(job: Job) -> Work:
+def _begin_reading(reading: Reading) -> Work:
     import torch
 
     torch.set_num_threads(1)
-    return partial(_read, job)
+    return partial(_read, reading)
 
 
-def _read(job: Job, pair: Pair, alive: Alive) -> Sample:
-    return read_sample(pair[0].id, pair, inputs=job.inputs, areas=job.areas, form=job.form)
+def _read(reading: Reading, pair: Pair, alive: Alive) -> Sample:
+    return reading(pair[0].id, pair)
 
 
 def pack_on_cluster(
@@ -98,8 +103,8 @@ def pack_on_cluster(
     shards = shards_of(_absolute(pairs), inputs, out, areas, form)
     place = Place(str(out))
     rest = {number: shard for number, shard in enumerate(shards) if not is_whole(shard.path)}
-    items = [{"shard": number, "plan": pickle.dumps(shard)} for number, shard in rest.items()]
-    workers, job = Workers(cluster, jobs), Job(inputs, tuple(areas), form, patience_seconds)
+    items = [{"shard": number} for number in rest]
+    workers, job = Workers(cluster, jobs), Job(inputs, tuple(areas), form, patience_seconds, rest)
     done = len(pairs) - sum(len(shard.group) for shard in rest.values())
     troubles = dict.fromkeys(rest, "no worker brought it to an end")
     if items:

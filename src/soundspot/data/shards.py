@@ -102,7 +102,7 @@ class Row:
         clip = Clip(self.clip_id, labels=self.labels, group=self.group)
         if self.target is None:
             return clip, None
-        boxes = tuple(tuple(map(float, box)) for box in self.target.get("boxes", ()))
+        boxes = tuple((float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in self.target.get("boxes", ()))
         names = tuple(self.target.get("box_labels", ()))
         kind = self.target.get("kind", "visible")
         return clip, Target(self.clip_id, kind, boxes, names, labels=self.labels, group=self.group)

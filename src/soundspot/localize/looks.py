@@ -172,8 +172,8 @@ def _parsed(line: bytes) -> _Row | None:
         balance = None if row["balance"] is None else float(row["balance"])
         moment, change = float(row["time_seconds"]), float(row["change"])
         tags = tuple((str(name), float(value)) for name, value in row["tags"])
-        tuples = {name: tuple(float(value) for value in row[name]) for name in ("heard", "peaks")}
-        look = Look(moment, _NOTHING, level, change, tags=tags, balance=balance, **tuples)
+        heard, peaks = (tuple(float(value) for value in row[name]) for name in ("heard", "peaks"))
+        look = Look(moment, _NOTHING, level, change, tags=tags, balance=balance, heard=heard, peaks=peaks)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return None
     fine = math.isfinite(moment) and len(maps) in (2, 3) and min((*maps, *seen), default=0) >= 0
