@@ -21,7 +21,7 @@ from soundspot.media.image import read_mask, write_image
 from soundspot.media.planes import BT601, BT709, iter_planes, joined, parts_of, planes_of
 from soundspot.media.sound import iter_waveform, mixed, read_waveform, resampled, to_float, write_wav
 from soundspot.media.stream import Stream, open_stream
-from soundspot.media.video import KNOWN_MATRICES, iter_frames, read_frame
+from soundspot.media.video import KNOWN_MATRICES, iter_frames, probe, read_frame
 from soundspot.media.wav import plain_wav
 from soundspot.types import UserError
 
@@ -284,3 +284,9 @@ def test_a_stream_is_decoded_frame_by_frame(tmp_path: Path) -> None:
     stream = open_stream(str(make_film(tmp_path / "a.mp4", num_frames=2)))
     assert stream.picture.codec_context.thread_type.name == "SLICE"
     stream.close()
+
+
+def test_a_file_of_neither_picture_nor_sound_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.srt").write_text("1\n00:00:00,000 --> 00:00:02,000\nA dog barks.\n")
+    with pytest.raises(MediaError, match=r"expected picture that can be decoded, got none \(subtitle\)"):
+        probe(tmp_path / "a.srt")
