@@ -290,3 +290,12 @@ def test_a_file_of_neither_picture_nor_sound_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.srt").write_text("1\n00:00:00,000 --> 00:00:02,000\nA dog barks.\n")
     with pytest.raises(MediaError, match=r"expected picture that can be decoded, got none \(subtitle\)"):
         probe(tmp_path / "a.srt")
+
+
+def test_sound_whose_time_stamps_are_rounded_has_no_seams(tmp_path: Path) -> None:
+    samples = tone(440, 2, 44100)
+    options = {"audio_codec": "pcm_s16le", "sample_format": "s16"}
+    path = make_film(tmp_path / "a.mka", video_codec=None, samples=samples, sample_rate=44100, **options)
+    found = read_waveform(path).samples
+    assert found.shape == samples.shape
+    assert np.abs(found - samples).max() < 1e-3
