@@ -218,10 +218,13 @@ def test_planes_of_a_turned_film_are_those_of_its_upright_picture(
 @pytest.mark.parametrize(("width", "height"), [(97, 63), (95, 65), (33, 34), (34, 33)])
 def test_films_of_odd_sides_repeat_their_edge(tmp_path: Path, width: int, height: int) -> None:
     with FilmWriter(tmp_path / "a.mp4", width=width, height=height, frames_per_second=5) as film:
-        film.write_frame(np.full((height, width, 3), 200, np.uint8))
+        picture = np.zeros((height, width, 3), np.uint8)
+        picture[-9:], picture[:, -9:] = 255, 255
+        film.write_frame(picture)
     image = read_frame(tmp_path / "a.mp4", 0.0)
     assert image.shape == (height + height % 2, width + width % 2, 3)
-    assert np.abs(image.astype(int) - 200).max() <= 3
+    assert image[-4:].min() > 230
+    assert image[:, -4:].min() > 230
 
 
 def test_masks_are_what_is_not_black_or_after_lossy_compression_what_is_bright(tmp_path: Path) -> None:
@@ -294,7 +297,7 @@ def test_a_file_of_neither_picture_nor_sound_is_named(tmp_path: Path) -> None:
 
 def test_sound_whose_time_stamps_are_rounded_has_no_seams(tmp_path: Path) -> None:
     samples = tone(440, 2, 44100)
-    options = {"audio_codec": "pcm_s16le", "sample_format": "s16"}
+    options = {"audio_codec": "flac", "sample_format": "s16"}
     path = make_film(tmp_path / "a.mka", video_codec=None, samples=samples, sample_rate=44100, **options)
     found = read_waveform(path).samples
     assert found.shape == samples.shape

@@ -128,9 +128,9 @@ def test_a_curve_once_made_stays_as_it_is() -> None:
 
 
 def test_the_area_under_curves_is_that_of_their_mean() -> None:
-    curves = np.array([[1, 0.5, 0], [1, 1, 1]])
-    assert area_under_curve(curves, [0, 1, 2]) == 0.75
-    assert area_under_curve(curves, [-3, 1, 5]) == 0.75
+    curves = np.array([[1, 0.5, 0], [1, 1, 0.5]])
+    assert area_under_curve(curves, [0, 1, 2]) == 0.6875
+    assert area_under_curve(curves, [-3, 1, 5]) == 0.6875
     assert np.isnan(area_under_curve(curves[:, :1], [1]))
 
 
