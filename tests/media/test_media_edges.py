@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import wave
+from contextlib import closing
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+import torch
 
-from make_media import make_film, numbered, quarters, tone
-from soundspot.media.audio import fit_window
+from make_media import make_film, numbered, quarters, set_display_matrix, tone
+from soundspot.media.audio import SPECTROGRAMS, fit_window
+from soundspot.media.container import decode
 from soundspot.media.errors import MediaError
+from soundspot.media.files import folder_aside
 from soundspot.media.film import FilmWriter
+from soundspot.media.image import read_mask, write_image
 from soundspot.media.planes import BT601, BT709, iter_planes, joined, parts_of, planes_of
 from soundspot.media.sound import iter_waveform, mixed, read_waveform, resampled, to_float, write_wav
-from soundspot.media.stream import open_stream
-from soundspot.media.video import KNOWN_MATRICES, iter_frames, read_frame
+from soundspot.media.stream import Stream, open_stream
+from soundspot.media.video import KNOWN_MATRICES, iter_frames, probe, read_frame
 from soundspot.media.wav import plain_wav
 from soundspot.types import UserError
 
@@ -183,3 +189,116 @@ def test_eight_channels_are_read_without_planes(tmp_path: Path) -> None:
     samples = tone(300, 0.5, 48000, channels=8)
     path = make_film(tmp_path / "a.mka", video_codec=None, samples=samples, layout="7.1", audio_codec="aac")
     assert np.isfinite(read_waveform(path).samples).all()
+
+
+@pytest.mark.parametrize("num_samples", range(16_000, 16_239, 34))
+def test_frames_of_decibels_are_as_many_as_hops_fit(num_samples: int) -> None:
+    found = SPECTROGRAMS["mel257_db"](torch.zeros(1, num_samples), 16_000)
+    assert found.shape == (1, 1, 257, 1 + num_samples // 239)
+
+
+def test_a_late_moment_is_not_read_from_the_start(tmp_path: Path) -> None:
+    path = make_film(tmp_path / "a.mp4", num_frames=200, gop=10)
+    with closing(decode(path, "picture", 6.0)) as frames:
+        assert 5.0 < next(frames).time_seconds <= 6.0
+
+
+@pytest.mark.parametrize("matrix", [(0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)])
+def test_planes_of_a_turned_film_are_those_of_its_upright_picture(
+    tmp_path: Path, matrix: tuple[int, int, int, int]
+) -> None:
+    path = make_film(tmp_path / "phone.mp4", num_frames=2, picture=lambda _: quarters())
+    set_display_matrix(path, matrix)
+    upright = read_frame(path, 0.0)
+    height, width = upright.shape[:2]
+    frame = next(iter_planes(path, size=(width, height), frames_per_second=5))
+    assert np.abs(frame.planes.astype(int) - planes_of(upright, frame.matrix)).mean() < 4
+
+
+@pytest.mark.parametrize(("width", "height"), [(97, 63), (95, 65), (33, 34), (34, 33)])
+def test_films_of_odd_sides_repeat_their_edge(tmp_path: Path, width: int, height: int) -> None:
+    with FilmWriter(tmp_path / "a.mp4", width=width, height=height, frames_per_second=5) as film:
+        picture = np.zeros((height, width, 3), np.uint8)
+        picture[-9:], picture[:, -9:] = 255, 255
+        film.write_frame(picture)
+    image = read_frame(tmp_path / "a.mp4", 0.0)
+    assert image.shape == (height + height % 2, width + width % 2, 3)
+    assert image[-4:].min() > 230
+    assert image[:, -4:].min() > 230
+
+
+def test_masks_are_what_is_not_black_or_after_lossy_compression_what_is_bright(tmp_path: Path) -> None:
+    for grey, png, jpeg in ((0, False, False), (1, True, False), (100, True, False), (200, True, True)):
+        for name, expected in {"a.png": png, "a.jpg": jpeg}.items():
+            write_image(tmp_path / name, np.full((16, 16), grey, np.uint8))
+            assert (read_mask(tmp_path / name) == expected).all(), (grey, name)
+    assert read_mask(tmp_path / "a.png").shape == (16, 16)
+
+
+def test_a_folder_takes_the_place_of_an_empty_or_a_marked_one_alone(tmp_path: Path) -> None:
+    def fill(path: Path) -> None:
+        with folder_aside(path, "mark.json") as aside:
+            (aside / "mark.json").touch()
+
+    (tmp_path / "empty").mkdir()
+    for name in ("new", "empty", "new"):
+        fill(tmp_path / name)
+        assert [path.name for path in (tmp_path / name).iterdir()] == ["mark.json"]
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "photo.jpg").touch()
+    (tmp_path / "file").touch()
+    for name in ("other", "file"):
+        with pytest.raises(MediaError, match="expected a new folder, got one with something else in it"):
+            fill(tmp_path / name)
+    assert (tmp_path / "other" / "photo.jpg").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file", "new", "other"]
+
+
+def test_a_sound_of_one_sample_a_second_is_read(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(1)
+        file.setframerate(1)
+        file.writeframes(bytes([0, 64, 128, 192]))
+    assert plain_wav(tmp_path / "a.wav") is None
+    sound = read_waveform(tmp_path / "a.wav")
+    assert (sound.sample_rate, sound.samples.tolist()) == (1, [[-1, -0.5, 0, 0.5]])
+
+
+class Breaking:
+    """A container that breaks off at once."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def demux(self, *streams: object) -> list:
+        raise self.error
+
+
+def test_a_stream_ends_or_breaks_off_in_one_line() -> None:
+    for error in (IndexError("list index out of range"), av.EOFError(1, "end of file")):
+        assert list(Stream("camera", Breaking(error), None, None, False).pieces(8000, "mono")) == []
+    broken = Stream("camera", Breaking(av.InvalidDataError(1, "no such thing")), None, None, False)
+    with pytest.raises(MediaError, match="camera: expected the stream to go on, got 'no such thing'; start again"):
+        list(broken.pieces(8000, "mono"))
+
+
+def test_a_stream_is_decoded_frame_by_frame(tmp_path: Path) -> None:
+    stream = open_stream(str(make_film(tmp_path / "a.mp4", num_frames=2)))
+    assert stream.picture.codec_context.thread_type.name == "SLICE"
+    stream.close()
+
+
+def test_a_file_of_neither_picture_nor_sound_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.srt").write_text("1\n00:00:00,000 --> 00:00:02,000\nA dog barks.\n")
+    with pytest.raises(MediaError, match=r"expected picture that can be decoded, got none \(subtitle\)"):
+        probe(tmp_path / "a.srt")
+
+
+def test_sound_whose_time_stamps_are_rounded_has_no_seams(tmp_path: Path) -> None:
+    samples = tone(440, 2, 44100)
+    options = {"audio_codec": "flac", "sample_format": "s16"}
+    path = make_film(tmp_path / "a.mka", video_codec=None, samples=samples, sample_rate=44100, **options)
+    found = read_waveform(path).samples
+    assert found.shape == samples.shape
+    assert np.abs(found - samples).max() < 1e-3

@@ -10,12 +10,12 @@ import torch
 
 from soundspot.metrics.areas import claimed
 from soundspot.metrics.classes import match_clusters
-from soundspot.metrics.curves import ap_by_area
+from soundspot.metrics.curves import CONFIDENCES, OVERLAPS, ap_by_area
 from soundspot.metrics.detection import curve
 from soundspot.metrics.embedding_space import unit_rows
 from soundspot.metrics.intervals import NUM_RANK_RESAMPLES, NUM_RESAMPLES
 from soundspot.metrics.maps import confidence_max, enlarge, stretch
-from soundspot.metrics.negatives import overlap_curve, quantile_threshold
+from soundspot.metrics.negatives import area_under_curve, overlap_curve, quantile_threshold
 from soundspot.metrics.overlap import ciou, group_overlaps
 from soundspot.metrics.paired import compare
 from soundspot.metrics.retrieval import chance
@@ -125,3 +125,21 @@ def test_a_curve_once_made_stays_as_it_is() -> None:
     made = curve([0.5, 0.4], [True, False], [True, True])
     with pytest.raises(dataclasses.FrozenInstanceError):
         made.precision = made.recall  # type: ignore[misc]
+
+
+def test_the_area_under_curves_is_that_of_their_mean() -> None:
+    curves = np.array([[1, 0.5, 0], [1, 1, 0.5]])
+    assert area_under_curve(curves, [0, 1, 2]) == 0.6875
+    assert area_under_curve(curves, [-3, 1, 5]) == 0.6875
+    assert np.isnan(area_under_curve(curves[:, :1], [1]))
+
+
+def test_curves_are_taken_at_every_twentieth() -> None:
+    assert pytest.approx(np.arange(21) / 20) == CONFIDENCES
+    assert pytest.approx(np.arange(1, 20) / 20) == OVERLAPS
+
+
+def test_a_class_seen_once_counts_as_much_as_others() -> None:
+    # Class 0 is all of one item, in cluster 0; class 1 has four items there and one in cluster 1: 1 + 0.2 beats 0.8.
+    matched = match_clusters([0, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 1], 2, 2)
+    assert matched.tolist() == [[1, 0], [0, 1]]
