@@ -90,7 +90,7 @@ class Child:
     def _start(self) -> Connection:
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # nosec B603 # words of ours alone
                 [sys.executable, "-m", "soundspot.cluster.child", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
