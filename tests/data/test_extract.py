@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -159,6 +160,8 @@ def work(clip_id: str, film: Path) -> str | None:
     """Ends its process on some films, as a decoder's crash would."""
     if clip_id.startswith("crash"):
         os._exit(3)
+    if clip_id.startswith("hang"):
+        time.sleep(1000)
     return "bad" if clip_id == "bad" else None
 
 
@@ -168,6 +171,13 @@ def test_a_film_that_ends_its_process_fails_alone() -> None:
     assert done.keys() == films.keys()
     assert (done["a"], done["b"], done["bad"]) == (None, None, "bad")
     assert done["crash"] == "crash.mp4: its process ended"
+
+
+def test_a_film_over_which_nothing_moves_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_processes, "QUIET_SECONDS", 15.0)
+    films = {name: Path(f"{name}.mp4") for name in ("a", "hang", "bad", "b")}
+    done = dict(in_processes.each(films, work, lambda _, film: f"{film}: its process ended", jobs=2))
+    assert done == {"a": None, "b": None, "bad": "bad", "hang": "hang.mp4: its process ended"}
 
 
 def test_the_verb_names_failures_and_ends_with_1(films: Path, tmp_path: Path, command: Callable) -> None:

@@ -188,6 +188,26 @@ def test_resuming_refuses_another_recipe_and_a_used_folder_is_not_overwritten(
         run(RECIPE, pairs_root, tmp_path, resume=True)
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda facts, tensors: facts.pop("num_clips"),
+        lambda facts, tensors: facts["now"].update(other=1),
+        lambda facts, tensors: facts.update(optimizer=3),
+        lambda facts, tensors: facts.update(recipe=[]),
+        lambda facts, tensors: tensors.pop("method/image.weight"),
+        lambda facts, tensors: tensors.update({"method/image.weight": torch.zeros(1)}),
+    ],
+)
+def test_a_whole_checkpoint_of_something_else_is_one_line(spoil: Any, pairs_root: Path, tmp_path: Path) -> None:
+    run(RECIPE, pairs_root, tmp_path, max_steps=3)
+    state = checkpoint.read_newest(tmp_path).state
+    spoil(state.facts, state.tensors)
+    checkpoint.write(tmp_path, state)
+    with pytest.raises(UserError, match=r"checkpoint\.safetensors: expected a checkpoint that this version wrote, got"):
+        run(RECIPE, pairs_root, tmp_path, resume=True)
+
+
 def test_a_run_that_had_ended_can_be_resumed_to_no_effect(whole: TrainResult, pairs_root: Path) -> None:
     before = checkpoint.read_newest(whole.out).state.tensors["method/image.weight"]
     again = run(RECIPE, pairs_root, whole.out, resume=True)

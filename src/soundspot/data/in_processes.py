@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
@@ -17,14 +17,16 @@ T = TypeVar("T")
 R = TypeVar("R")
 Work = Callable[[str, T], R]
 """(name, item) -> what comes of it; a function of a module, for processes to import."""
+QUIET_SECONDS = 900.0
+"""Without any item done: what takes that long is taken for hanging, and its process is ended."""
 
 
 def each(items: Mapping[str, T], work: Work[T, R], crashed: Work[T, R], jobs: int | None) -> Iterator[tuple[str, R]]:
     """(name, what `work` gave) of every item, as they are done, by `jobs` processes; by this one if 1.
 
     None: as many as there are cores.
-    An item that ends its process (decoders do crash) gives what `crashed` says, and no other does. Not many more items
-    are under way than there are processes, so what comes out of order is little.
+    An item that ends its process (decoders do crash), or over which it hangs, gives what `crashed` says, and no other
+    does. Not many more items are under way than there are processes, so what comes out of order is little.
     """
     jobs = jobs or os.cpu_count() or 1
     if jobs == 1:
@@ -36,7 +38,7 @@ def each(items: Mapping[str, T], work: Work[T, R], crashed: Work[T, R], jobs: in
         with started(jobs) as pool:
             running: dict[Future[R], tuple[str, T]] = {}
             while _fill(pool, running, rest, work, 2 * jobs):
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                for future in _ended(pool, running):
                     item = running.pop(future)
                     try:
                         yield item[0], future.result()
@@ -70,10 +72,20 @@ def _one_by_one(suspects: Sequence[tuple[str, T]], work: Work[T, R], crashed: Wo
     for name, item in suspects:
         with started(1) as pool:
             _require_start(pool)
+            (future,) = _ended(pool, [pool.submit(work, name, item)])
             try:
-                yield name, pool.submit(work, name, item).result()
+                yield name, future.result()
             except BrokenProcessPool:
                 yield name, crashed(name, item)
+
+
+def _ended(pool: Pool, running: Collection[Future[R]]) -> set[Future[R]]:
+    """Those that are done first; if none is for too long, all of them, as broken."""
+    done = wait(running, timeout=QUIET_SECONDS, return_when=FIRST_COMPLETED).done
+    if done:
+        return done
+    pool.kill()
+    return wait(running).done
 
 
 def _require_start(pool: Pool) -> None:

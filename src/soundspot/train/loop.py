@@ -297,8 +297,19 @@ class Run:
         self.ranks.wait()
 
     def resume(self) -> None:
-        """Stand where the newest checkpoint in `out` stood."""
+        """Stand where the newest checkpoint in `out` stood. UserError where it is not one of this run."""
         found = checkpoint.read_newest(self.out)
+        try:
+            self._stand_at(found)
+        except UserError:
+            raise
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:  # whole, but made by others
+            raise UserError(
+                f"{found.path}: expected a checkpoint that this version wrote, got another ({error});"
+                " train without resume"
+            ) from error
+
+    def _stand_at(self, found: checkpoint.Found) -> None:
         facts, tensors = found.state.facts, found.state.tensors
         changed = changed_fields(facts["recipe"], recipe_json(self.recipe))
         if changed or facts["num_clips"] != len(self.clips.training):
