@@ -134,7 +134,7 @@ class Packed:
                 raise TypeError("views and areas that are no lists")
             missing = [Missing(str(entry["clip_id"]), str(entry["reason"])) for entry in head["without_media"]]
             found = cls(folder, contents, head["data"], {}, missing)
-            shards = [(folder / Path(shard["file"]).name, index(shard["bytes"])) for shard in head["shards"]]
+            shards = [(folder / shard["file"], index(shard["bytes"])) for shard in head["shards"]]
         for shard, size in shards:
             found._add(shard, size)
         return found

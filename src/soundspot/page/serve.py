@@ -121,6 +121,10 @@ def _run(app: Any, listening: socket.socket, visits: Visits, weights: Weights, r
             await super().startup(sockets)
             ready()
 
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            visits.stop()  # what threads work on is waited for
+            await super().shutdown(sockets)
+
     config = uvicorn.Config(
         app, log_level="critical", access_log=False, server_header=False, limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=1, lifespan="on", ws="none", http=Impatient,

@@ -55,6 +55,7 @@ class Visits:
         self.uploads.mkdir(parents=True)
         self._visitors.mkdir()
         self._open: dict[str, Visit] = {}
+        self._over = False
         self._guard = threading.Lock()
 
     def of(self, session: str) -> Visit:
@@ -64,6 +65,8 @@ class Visits:
                 folder = self._visitors / secrets.token_urlsafe(24)
                 folder.mkdir()
                 self._open[session] = Visit(folder)
+                if self._over:
+                    self._open[session].gone.set()
             visit = self._open[session]
             visit.last_seconds = time.monotonic()
             return visit
@@ -139,12 +142,18 @@ class Visits:
             if path.is_file() and _age(path) > age_seconds:
                 path.unlink(missing_ok=True)
 
+    def stop(self) -> None:
+        """Whatever is worked on stops, and what still waits its turn ends as it begins."""
+        with self._guard:
+            self._over = True
+            for visit in self._open.values():
+                visit.gone.set()
+
     def close(self) -> None:
         """All leave; whatever is worked on stops."""
+        self.stop()
         with self._guard:
-            sessions, visits = list(self._open), list(self._open.values())
-        for visit in visits:
-            visit.gone.set()
+            sessions = list(self._open)
         for session in sessions:
             self.end(session)
 
