@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-PART_BYTES = 2048
+PART_BYTES = 128
 """Of predictions, in the place of 64 MiB: so that small ones come in several parts too."""
 MOST_SECONDS = 300.0
 """For a run that nobody kills."""

@@ -98,7 +98,7 @@ def _train(inputs: Path) -> list[str]:
 def _predict(inputs: Path) -> list[str]:
     return [
         *("predict", str(inputs / "tiny.safetensors"), "videos", "--root", str(inputs / "films")),
-        *("--every", "0.25", "--batch-size", "4", "--workers", "2", "--out", f"{OUT}/p.safetensors"),
+        *("--every", "0.125", "--batch-size", "2", "--workers", "2", "--out", f"{OUT}/p.safetensors"),
     ]
 
 

@@ -17,6 +17,7 @@ from torture.kills import Undisturbed, undisturbed
 
 ALL = VERBS | IN_PROCESSES
 """pack and localize in two processes; train and predict read clips in two."""
+RUNS = ALL | {"localize by one": VERBS["localize"]}
 NO_PROCESS_SECONDS = 30.0
 """Within which none may be left: torch's readers look every five whether their parent is there."""
 
@@ -37,14 +38,14 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with Server() as server:
         known = {
             name: undisturbed(server, verb, place / "inputs", place / name, processes=False)
-            for name, verb in ALL.items()
+            for name, verb in RUNS.items()
         }
         yield Bench(server, place / "inputs", known)
 
 
 def again(bench: Bench, name: str, folder: Path, server: Server | None = None) -> None:
     """Run it once more: it ends well and all is as if nothing had been."""
-    verb = ALL[name]
+    verb = RUNS[name]
     ended = (server or bench.server).run([*verb.words(bench.inputs), *verb.again], folder, processes=False)
     assert ended.code == 0, ended.said
     assert differences(verb, folder, bench.known[name]) == []
@@ -82,7 +83,7 @@ def test_processes_end_when_the_one_that_started_them_is_killed(name: str, bench
     folder.mkdir()
     middle = bench.known[name].operations // 2
     ended = bench.server.run(
-        ALL[name].words(bench.inputs), folder, processes=name == "localize", operation=middle, to="leader"
+        RUNS[name].words(bench.inputs), folder, processes=name == "localize", operation=middle, to="leader"
     )
     assert ended.killed, ended.said
     wait_for_none(ended.pid)
@@ -107,7 +108,7 @@ def test_a_signal_ends_a_run_with_one_line_and_it_goes_on(
     folder.mkdir()
     middle = bench.known[name].operations // 2
     ended = bench.server.run(
-        ALL[name].words(bench.inputs), folder, processes=False, operation=middle, signal=number, to=to
+        RUNS[name].words(bench.inputs), folder, processes=False, operation=middle, signal=number, to=to
     )
     assert ended.code == code, ended.said
     assert "Traceback" not in ended.said
@@ -123,10 +124,10 @@ def test_processes_that_are_killed_beside_the_first_are_told_or_replaced(
     folder = tmp_path / "run"
     folder.mkdir()
     middle = bench.known[name].operations // 2
-    ended = bench.server.run(ALL[name].words(bench.inputs), folder, processes=False, operation=middle, to="others")
+    ended = bench.server.run(RUNS[name].words(bench.inputs), folder, processes=False, operation=middle, to="others")
     if name in IN_PROCESSES:
         assert ended.code == 0, ended.said
-        assert differences(ALL[name], folder, bench.known[name]) == []
+        assert differences(RUNS[name], folder, bench.known[name]) == []
         return
     assert ended.code == 2, ended.said
     assert "Traceback" not in ended.said
@@ -137,31 +138,32 @@ def test_processes_that_are_killed_beside_the_first_are_told_or_replaced(
 
 
 @pytest.mark.parametrize(
-    ("verb", "how", "quiet_seconds"),
+    ("name", "how", "quiet_seconds"),
     [
-        (VERBS["localize"], "kills", 900.0),
-        (IN_PROCESSES["localize"], "kills", 900.0),
-        (VERBS["localize"], "hangs", 15.0),  # more than any of the good films takes
+        ("localize by one", "kills", 900.0),
+        ("localize", "kills", 900.0),
+        ("localize by one", "hangs", 15.0),  # more than any of the good films takes
     ],
     ids=["one kills", "two kill", "one hangs"],
 )
 def test_a_film_that_brings_down_its_process_or_hangs_holds_up_no_other(
-    verb: Verb, how: str, quiet_seconds: float, bench: Bench, tmp_path: Path
+    name: str, how: str, quiet_seconds: float, bench: Bench, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    words = verb.words(bench.inputs)
     ended = bench.server.run(
-        words, folder, processes=False, deadly=f"{how} film0.mp4/summary", quiet_seconds=quiet_seconds
+        RUNS[name].words(bench.inputs),
+        folder,
+        processes=False,
+        deadly=f"{how} film0.mp4/summary",
+        quiet_seconds=quiet_seconds,
     )
     assert ended.code == 1, ended.said
     assert "film0.mp4: expected a film that can be read, got one over which the process died" in ended.said
     assert "1 of 3 films could not be looked at" in ended.said
-    known = bench.known["localize"]
-    results = verb.results(folder)
-    names = {name for name in known.results if not name.startswith(f"{OUT}/film0.mp4")}
-    assert {name: results.get(name) for name in names} == {name: known.results[name] for name in names}
-    again(bench, "localize", folder)
+    lost = differences(RUNS[name], folder, bench.known[name])
+    assert [part for part in lost if not part.startswith(f"{OUT}/film0.mp4")] == []
+    again(bench, name, folder)
 
 
 @pytest.fixture(scope="module")
@@ -195,16 +197,19 @@ def test_a_full_disk_is_told_in_one_line_and_with_room_the_run_goes_on(
     (line,) = [line for line in ended.said.splitlines() if line.startswith("soundspot: ")]
     assert "No space left on device" in line
     assert OUT in line
-    assert [part for part in left_in(seen) if part not in bench.known[name].results] == []
+    left = left_in(seen)
+    if name == "localize":  # its other process is ended amid what it writes; the next run clears that away
+        left = [part for part in left if ".partial-" not in part]
+    assert [part for part in left if part not in bench.known[name].results] == []
     if name in IN_PROCESSES:  # of which each file is written once
-        there = {part: digest for part, digest in every_file(seen).items() if part in left_in(seen)}
+        there = {part: digest for part, digest in every_file(seen).items() if part in left}
         assert there == {part: bench.known[name].results[part] for part in there}
-    resize(server, disk, 4 * room(bench, name))
-    ended = run_on(server, bench, name, disk, *ALL[name].again)
+    resize(server, disk, 4 * room(bench, name) + 2**18)  # a page for each small part
+    ended = run_on(server, bench, name, disk, *RUNS[name].again)
     if "train without resume" in ended.said:
         ended = run_on(server, bench, name, disk)
     assert ended.code == 0, ended.said
-    assert differences(ALL[name], seen, bench.known[name]) == []
+    assert differences(RUNS[name], seen, bench.known[name]) == []
 
 
 def left_in(folder: Path) -> list[str]:
@@ -215,7 +220,7 @@ def left_in(folder: Path) -> list[str]:
 
 def run_on(server: Server, bench: Bench, name: str, disk: Path, *more: str) -> Ended:
     """With the log elsewhere: on a full disk nothing could be said."""
-    return server.run([*ALL[name].words(bench.inputs), *more], disk, processes=False)
+    return server.run([*RUNS[name].words(bench.inputs), *more], disk, processes=False)
 
 
 def room(bench: Bench, name: str) -> int:

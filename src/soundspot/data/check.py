@@ -92,7 +92,7 @@ _OUTSIDE = "box reaches outside the frame"
 
 def _problem(box: Sequence[float]) -> str | None:
     left, top, right, bottom = box
-    if any(not abs(value) < _TOO_LARGE for value in box):
+    if any(abs(value) >= _TOO_LARGE for value in box):
         return _OVERFLOW
     if max(left, 0) >= min(right, 1) or max(top, 0) >= min(bottom, 1):
         return _NOTHING

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 
 from soundspot.types import Inputs, UserError
 
@@ -57,17 +58,26 @@ def _that_fit(batch_bytes: int) -> int:
 
 @contextmanager
 def telling_of_dead_workers() -> Iterator[None]:
-    """UserError in the place of torch's own, which comes up wherever this process stands when a worker was killed."""
+    """UserError in the place of torch's own, which comes up wherever this process stands when a worker was killed.
+
+    Or of a line that broke: a batch is fetched from the worker that made it.
+    """
     try:
         yield
     except RuntimeError as error:
         said = re.match(r"DataLoader worker \(pid.*", str(error))
         if said is None:
             raise
-        raise UserError(
-            f"expected the processes that read clips to last, got '{said[0].rstrip(' .')}'; if memory ran out, ask for"
-            " fewer of them; then resume"
-        ) from error
+        raise _gone(said[0].rstrip(" .")) from error
+    except (ConnectionResetError, ConnectionRefusedError, EOFError) as error:
+        raise _gone("one that was killed") from error
+
+
+def _gone(what: str) -> UserError:
+    return UserError(
+        f"expected the processes that read clips to last, got '{what}'; if memory ran out, ask for fewer of them; then"
+        " resume"
+    )
 
 
 def begin_worker(number: int) -> None:
@@ -77,6 +87,13 @@ def begin_worker(number: int) -> None:
     for its threads to end, for ever. OpenCV would wait for its own in the same way, so it is told to use none.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the one that computes answers, and ends them
+    sys.excepthook = _tell
     gc.freeze()
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(0)
+
+
+def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A traceback, but not of a thread that was handing over a batch when the one that computes was stopped."""
+    if not issubclass(kind, (ConnectionError, EOFError)):
+        sys.__excepthook__(kind, error, trace)

@@ -84,19 +84,19 @@ def localize_folder(folder: Path, out: Path, wanted: Wanted, jobs: int = 1) -> I
             waiting.append(task)
         else:
             yield known
+    threads = max(1, (os.cpu_count() or 1) // jobs)  # always as many: sums of other shares end in other last bits
     lost: list[_Task] = []
-    yield from _together(waiting, jobs, lost)
+    yield from _together(waiting, jobs, threads, lost)
     for task in lost:  # alone, each tells whether it was the one that brought down the others, or nothing was wrong
         again: list[_Task] = []
-        yield from _together([task], 1, again)
+        yield from _together([task], 1, threads, again)
         if again:
             yield Outcome(task.path, {}, "", f"{task.path}: {DIED}")
 
 
-def _together(tasks: Sequence[_Task], jobs: int, lost: list[_Task]) -> Iterator[Outcome]:
+def _together(tasks: Sequence[_Task], jobs: int, threads: int, lost: list[_Task]) -> Iterator[Outcome]:
     """Outcomes of films in several processes; those under way when one of these died are put into `lost`."""
     rest = deque(tasks)
-    threads = max(1, (os.cpu_count() or 1) // jobs)
     while rest:
         count = min(jobs, len(rest))
         with pool(count) as processes:
