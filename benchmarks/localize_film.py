@@ -30,7 +30,8 @@ import av
 import torch
 
 from soundspot.data.loader import Stack, fit_picture
-from soundspot.localize.localizer import EVERY_SECONDS, Localizer
+from soundspot.localize.localizer import Localizer
+from soundspot.localize.source import EVERY_SECONDS
 from soundspot.media.audio import fit_window
 from soundspot.media.video import probe, read_frame, read_waveform
 from soundspot.methods.spot import Spot

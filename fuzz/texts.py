@@ -19,7 +19,7 @@ from soundspot.benchmarks import Result, Value
 from soundspot.cli.results import read_results
 from soundspot.cli.words import options_of
 from soundspot.localize.classes import ClassThresholds
-from soundspot.localize.folder import DONE, _asked, _finished
+from soundspot.localize.folder import DONE, _finished, _Task
 from soundspot.localize.run import Wanted
 from soundspot.localize.timeline import Calibration
 from soundspot.media.image import write_image
@@ -38,13 +38,18 @@ FILM = Path(__file__)
 """Stands for a film whose results lie in a folder: any file that does not change."""
 
 
+def _task(folder: Path) -> _Task:
+    return _Task(FILM, folder, Wanted(), made_by="0" * 64, shown=False)
+
+
 def _write_done(folder: Path) -> None:
-    known = {"asked": _asked(FILM, Wanted()), "facts": {"verdicts": {"on-screen": 1.0}}, "line": "on-screen 100%"}
+    asked = _task(folder).asked()
+    known = {"asked": asked, "facts": {"verdicts": {"on-screen": 1.0}}, "line": "on-screen 100%"}
     (folder / DONE).write_text(json.dumps(known))
 
 
 def _read_done(folder: Path) -> None:
-    found = _finished(FILM, folder, Wanted())
+    found = _finished(_task(folder))
     must(found is None or (isinstance(found.facts, dict) and found.line.isprintable()), "an outcome that is none")
 
 

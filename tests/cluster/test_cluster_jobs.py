@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -13,7 +14,8 @@ from typing import Any
 
 import pyarrow.parquet as parquet
 import pytest
-from cluster_corpus import ENTRY, STILL, make_corpus, small_film
+from cluster_corpus import ENTRY, STILL, deadly_path, make_corpus, small_film, tiny_weights
+from real_ray import real_ray
 
 from soundspot.cluster.film_shards import standing
 from soundspot.cluster.places import Place
@@ -25,6 +27,23 @@ FILMS = 97
 SHARD = 10
 LOCALIZE = ("--shard-films", str(SHARD), "--patience", "60")
 PACK = ("ez_vsl_flickr_10k", "--set", "data.ids=none", "--set", "data.test_ids=", "--clips", "10", "--patience", "60")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_weights(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="module")
+def deadly(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """PYTHONPATH of processes in which films of certain names are deadly."""
+    return deadly_path(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="module")
+def ray_address(deadly: str) -> Iterator[str]:
+    with real_ray(deadly) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +72,12 @@ def alone(corpus: tuple[Path, dict[str, str]], tiny: Path, tmp_path_factory: pyt
 def disturbed(
     corpus: tuple[Path, dict[str, str]], tiny: Path, ray_address: str, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, str, str]:
-    """What a job left of which two workers were killed when the first shard stood, and what it said."""
+    """What a job left of which a worker was killed when the first shard stood, and what it said."""
     out = tmp_path_factory.mktemp("disturbed") / "out"
     job = start("localize", corpus[0], "--cluster", ray_address, "--out", out, "--weights", tiny, *LOCALIZE)
     try:
         wait_for(lambda: list(out.glob("shard-*.json")), job)
-        killed = sorted(workers("Looker"))[:2]
+        killed = sorted(workers("Looker"))[:1]
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
         told, error = job.communicate(timeout=500)
@@ -113,7 +132,7 @@ def wait_for(what: Callable[[], object], process: subprocess.Popen[str]) -> None
         time.sleep(0.02)
 
 
-def test_a_job_with_killed_workers_and_bad_films_gives_what_the_local_way_gives(
+def test_a_job_with_a_killed_worker_and_bad_films_gives_what_the_local_way_gives(
     corpus: tuple[Path, dict[str, str]], alone: dict[str, Any], disturbed: tuple[Path, str, str]
 ) -> None:
     (folder, bad), (out, told, error) = corpus, disturbed
@@ -130,12 +149,18 @@ def test_a_job_with_killed_workers_and_bad_films_gives_what_the_local_way_gives(
     assert [row["id"] for row in films] == parquet.read_table(out / "manifest.parquet")["id"].to_pylist()
     assert {row["id"] for row in films if row["error"]} == bad.keys()
     assert {(row["seconds"], row["moments"], row["relative"]) for row in films if not row["error"]} == {(2.0, 4, 1.0)}
-    assert told.split("\t")[1:3] == ["100 films", "10 shards (10 made now)"]
+    # a shard that stood when its worker was killed, before it could say so, is found and not made anew
+    assert re.fullmatch(r"100 films\t10 shards \((9|10) made now\)", "\t".join(told.split("\t")[1:3])), told
     assert [line[:5] for line in said(error)] == ["bad: "] * 3, error
 
 
 def test_a_driver_that_was_killed_is_gone_on_with(
-    corpus: tuple[Path, dict[str, str]], tiny: Path, ray_address: str, disturbed: tuple[Path, str, str], tmp_path: Path
+    corpus: tuple[Path, dict[str, str]],
+    tiny: Path,
+    ray_address: str,
+    disturbed: tuple[Path, str, str],
+    tmp_path: Path,
+    command: Callable[..., Any],
 ) -> None:
     out = tmp_path / "out"
     words = ("localize", corpus[0], "--cluster", ray_address, "--out", out, "--weights", tiny, *LOCALIZE)
@@ -161,9 +186,9 @@ def test_a_driver_that_was_killed_is_gone_on_with(
     after = {path.name: path.stat().st_mtime_ns for path in out.glob("shard-*.json")}
     assert {name for name in before if after[name] != before[name]} == {min(before)}, "what was whole is kept"
     assert contents(out) == contents(disturbed[0])
-    other = run(*words[:-2], "--patience", "60", "--every", "0.25")
-    assert other.returncode == 2
-    assert "expected the results of these words, got those of others (other: every_seconds)" in other.stderr
+    other = command(*words[:-2], "--patience", "60", "--every", "0.25")
+    assert other.code == 2
+    assert "expected the results of these words, got those of others (other: every_seconds)" in other.err
 
 
 def test_packing_gives_the_local_bytes(
@@ -210,7 +235,7 @@ def test_a_film_that_stands_still_is_given_up(tiny: Path, ray_address: str, tmp_
     assert standing(place, 0, "other") == {}
 
 
-def test_what_the_user_got_wrong_is_one_line(tiny: Path, tmp_path: Path) -> None:
+def test_what_the_user_got_wrong_is_one_line(tiny: Path, tmp_path: Path, command: Callable[..., Any]) -> None:
     small_film(tmp_path / "in/one.mp4")
     for words, said in (
         (("--cluster", "127.0.0.1:1"), "expected auto, or HOST:PORT of a Ray cluster that runs, got 127.0.0.1:1"),
@@ -218,6 +243,6 @@ def test_what_the_user_got_wrong_is_one_line(tiny: Path, tmp_path: Path) -> None
         (("--cluster", "auto", "--export", "csv"), "expected no --export with --cluster, got csv"),
         (("--cluster", "auto", "--weights", "gone.safetensors"), "gone.safetensors: expected a weights file"),
     ):
-        ended = run("localize", tmp_path / "in", "--out", tmp_path / "out", "--weights", tiny, *words)
-        assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1), ended.stderr
-        assert said in ended.stderr
+        ended = command("localize", tmp_path / "in", "--out", tmp_path / "out", "--weights", tiny, *words)
+        assert (ended.code, len(ended.err.splitlines())) == (2, 1), ended.err
+        assert said in ended.err

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from soundspot.data.loader import fit_picture
-from soundspot.localize.localizer import EVERY_SECONDS, Localizer
+from soundspot.localize.localizer import Localizer
+from soundspot.localize.source import EVERY_SECONDS
 from soundspot.localize.timeline import Moment
 from soundspot.media.container import Decoded
 from soundspot.media.stream import Piece, Stream, open_stream, pixels_of

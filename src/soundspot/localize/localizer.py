@@ -22,7 +22,7 @@ from soundspot.localize.given import Picture, Sound, picture_of, sound_of
 from soundspot.localize.judging import Judge, Moments
 from soundspot.localize.looks import Look, Looks
 from soundspot.localize.shots import change, glance_of
-from soundspot.localize.source import SoundWindows, Source, open_source
+from soundspot.localize.source import BATCH_SIZE, EVERY_SECONDS, SoundWindows, Source, open_source
 from soundspot.localize.timeline import Calibration, Moment, Timeline
 from soundspot.media.audio import stereo_balance
 from soundspot.media.sound import rms_db
@@ -34,8 +34,6 @@ from soundspot.weights import find_weights, load
 LEVEL_SECONDS = 1.0
 """Silence is judged on the middle second of the window, so that the verdict follows quickly when a sound stops."""
 NUM_TAGS = 5
-EVERY_SECONDS = 0.5
-BATCH_SIZE = 8
 AHEAD = 2
 """Batches that are decoded while the method works on another."""
 Progress = Callable[[int, int], None]

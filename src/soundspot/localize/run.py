@@ -6,16 +6,18 @@ import math
 import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from soundspot.localize.draw import Style
 from soundspot.localize.exports import EXPORTS, wanted_exports
 from soundspot.localize.film import write_overlay, write_summary
-from soundspot.localize.localizer import BATCH_SIZE, EVERY_SECONDS, Localizer
-from soundspot.localize.source import Source, open_source
+from soundspot.localize.source import BATCH_SIZE, EVERY_SECONDS, Source, open_source
 from soundspot.localize.timeline import Timeline
 from soundspot.train.logs import Bar
 from soundspot.types import UserError
+
+if TYPE_CHECKING:  # who only says what is wanted, as a cluster's driver does, needs no torch
+    from soundspot.localize.localizer import Localizer
 
 MAX_LOST_STEPS = 2
 """Sound often runs a little longer than pictures; more than this is worth a word."""
@@ -122,6 +124,8 @@ def run(source_path: Path, sound_path: Path | None, out: Path, wanted: Wanted | 
 
     A run that was stopped goes on where it was, if the film and what is asked are the same.
     """
+    from soundspot.localize.localizer import Localizer
+
     wanted = wanted or Wanted()
     source = open_source(source_path, sound_path).between(wanted.start_seconds, wanted.end_seconds)
     return localize(Localizer.from_pretrained(wanted.weights, wanted.device), source, out, wanted)

@@ -21,6 +21,10 @@ from soundspot.media.video import iter_frames, iter_waveform, probe, read_frame,
 from soundspot.media.wav import plain_wav
 from soundspot.types import UserError
 
+EVERY_SECONDS = 0.5
+"""How far apart its moments are looked at, where nobody says."""
+BATCH_SIZE = 8
+"""How many of them at once."""
 PICTURE_SUFFIXES = PICTURE_ENDINGS
 STILL_FRAMES_PER_SECOND = 10.0
 CHUNK_SECONDS = 1.0

@@ -18,7 +18,7 @@ from soundspot.localize.draw import Style
 from soundspot.localize.exports import EXPORTS, Export
 from soundspot.localize.film import write_overlay, write_summary
 from soundspot.localize.judging import Judge, Moments
-from soundspot.localize.source import Source, open_source
+from soundspot.localize.source import EVERY_SECONDS, Source, open_source
 from soundspot.localize.timeline import Timeline
 from soundspot.lookup import find
 from soundspot.media.image import write_image
@@ -31,7 +31,6 @@ from soundspot.weights import find_weights, read_header
 if TYPE_CHECKING:
     from soundspot.localize.localizer import Localizer
 
-EVERY_SECONDS = 0.5
 Progress = Callable[[int, int], None]
 OWN = {"timeline.jsonl": "Timeline (JSON Lines)", "summary.png": "Summary picture", "overlay.mp4": "Overlay film"}
 """What is always there to download."""

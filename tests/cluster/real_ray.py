@@ -1,15 +1,13 @@
-"""A real Ray cluster on this machine, for all tests of one worker of pytest."""
+"""A real Ray cluster on this machine."""
 
 from __future__ import annotations
 
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-
-import cluster_corpus
-import pytest
 
 
 def free_port() -> int:
@@ -18,20 +16,9 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return cluster_corpus.tiny_weights(tmp_path_factory.mktemp("weights"))
-
-
-@pytest.fixture(scope="session")
-def deadly(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """PYTHONPATH of processes in which films of certain names are deadly."""
-    return cluster_corpus.deadly_path(tmp_path_factory.mktemp("site"))
-
-
-@pytest.fixture(scope="session")
-def ray_address(deadly: str) -> Iterator[str]:
-    """Of a head with three cores' worth of workers, in whose processes some films are deadly."""
+@contextmanager
+def real_ray(deadly: str) -> Iterator[str]:
+    """Of a head with two workers, in whose processes some films are deadly."""
     patient = {
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_health_check_failure_threshold": "1000",
@@ -59,11 +46,13 @@ def ray_address(deadly: str) -> Iterator[str]:
     try:
         cluster = Cluster(
             initialize_head=True,
-            head_node_args={**vars(light), **ports, "num_cpus": 3, "object_store_memory": 128 * 2**20},
+            head_node_args={**vars(light), **ports, "num_cpus": 2, "object_store_memory": 128 * 2**20},
         )
     finally:
         Node.start_raylet = start
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
-    yield cluster.address
-    cluster.shutdown()
+    try:
+        yield cluster.address
+    finally:
+        cluster.shutdown()
