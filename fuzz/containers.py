@@ -102,7 +102,8 @@ def _write_published(folder: Path) -> None:
 
 
 def _read_published(folder: Path) -> None:
-    state = tensors.read_any(folder / "p.pth")
+    path = folder / "p.pth"
+    state = tensors.flat_state(tensors.read_published(path), path)
     for value in state.values():
         must(isinstance(value, torch.Tensor), "a tensor that is none")
 

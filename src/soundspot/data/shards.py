@@ -130,8 +130,9 @@ class Packed:
             raise UserError(f"{folder / PACK}: expected a pack of format {FORMAT}, got another; pack anew")
         with taken_apart(folder / PACK, "what `soundspot pack` wrote", "pack again"):
             contents = Contents(**{name: _tupled(value) for name, value in head["contents"].items()})
-            if not isinstance(contents.views, tuple) or not isinstance(contents.areas, tuple):
-                raise TypeError("views and areas that are no lists")
+            for names in (contents.views, contents.areas):
+                if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+                    raise TypeError("views and areas that are no lists of names")
             missing = [Missing(str(entry["clip_id"]), str(entry["reason"])) for entry in head["without_media"]]
             found = cls(folder, contents, head["data"], {}, missing)
             shards = [(folder / shard["file"], index(shard["bytes"])) for shard in head["shards"]]
