@@ -64,6 +64,9 @@ class Worker:
         answer = self._answer(process)
         if answer is None:
             late = time.monotonic() - began >= LIMIT_SECONDS
+            if not late:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(5.0)  # its line ends a moment before it does
             return self._lost(began, f"no end after {LIMIT_SECONDS:.0f} s" if late else "the process came to an end")
         peak = (answer.pop("peak_bytes") + self._children_peak - self.base_bytes) / MIB
         return Ended(**answer, peak_mib=max(0.0, peak))

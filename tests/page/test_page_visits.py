@@ -118,6 +118,15 @@ def test_who_leaves_takes_their_files_along(visits: Visits, red: Path) -> None:
     assert visits.used_bytes() == 0
 
 
+def test_the_page_ends_though_a_handler_is_never_gone_on_with(visits: Visits) -> None:
+    visit = visits.of("a")
+    with visit.busy:
+        visits.close()
+    assert visit.gone.is_set()
+    assert not visit.folder.exists()
+    assert visits.of("late").gone.is_set(), "what waited its turn ends as it begins"
+
+
 def test_what_is_forgotten_is_swept(visits: Visits, red: Path) -> None:
     old, young = upload(visits, "old.mp4", red), upload(visits, "young.mp4", red)
     os.utime(old, (0, 0))

@@ -17,6 +17,9 @@ from soundspot.types import UserError
 if TYPE_CHECKING:
     from soundspot.page.work import Found
 
+CLOSING_SECONDS = 1.0
+"""For what a visitor had under way when the page ends: its handler may never be gone on with, and hold it for ever."""
+
 
 @dataclass
 class Visit:
@@ -105,8 +108,8 @@ class Visits:
         """Whether a path is that of a file among the uploads, by no detour."""
         return path.is_absolute() and path.resolve() == path and path.parent.parent == self.uploads.resolve()
 
-    def end(self, session: str) -> None:
-        """A visitor left: so do their files, once nothing works on them."""
+    def end(self, session: str, most_seconds: float = -1.0) -> None:
+        """A visitor left: so do their files, once nothing works on them, or after `most_seconds` (below 0: never)."""
         with self._guard:
             visit = self._open.pop(session, None)
             if visit is None:
@@ -115,9 +118,11 @@ class Visits:
         visit.gone.set()
         for path in visit.uploads.keys() - others:
             _remove_upload(path)
-        with visit.busy:
-            visit.found = None
-            shutil.rmtree(visit.folder, ignore_errors=True)
+        still = visit.busy.acquire(timeout=most_seconds)
+        visit.found = None
+        shutil.rmtree(visit.folder, ignore_errors=True)
+        if still:
+            visit.busy.release()
 
     def sweep(self) -> None:
         """Delete what nobody used for a while, whoever forgot it."""
@@ -155,7 +160,7 @@ class Visits:
         with self._guard:
             sessions = list(self._open)
         for session in sessions:
-            self.end(session)
+            self.end(session, CLOSING_SECONDS)
 
     def used_bytes(self) -> int:
         """What all of them take on the disk."""
