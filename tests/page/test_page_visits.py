@@ -127,11 +127,19 @@ def test_the_page_ends_though_a_handler_is_never_gone_on_with(visits: Visits) ->
     assert visits.of("late").gone.is_set(), "what waited its turn ends as it begins"
 
 
-def test_what_is_forgotten_is_swept(visits: Visits, red: Path) -> None:
-    old, young = upload(visits, "old.mp4", red), upload(visits, "young.mp4", red)
-    os.utime(old, (0, 0))
+def test_what_is_forgotten_is_swept_whatever_the_clock_on_the_wall_says(
+    visits: Visits, red: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = upload(visits, "old.mp4", red)
+    visits.sweep()
+    assert old.exists()
+    young = upload(visits, "young.mp4", red)
+    os.utime(old, (4e9, 4e9))
+    os.utime(young, (0, 0))
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 60)
     visit, busy, new = (visits.of(name) for name in ("idle", "busy", "new"))
-    visit.last_seconds = busy.last_seconds = time.monotonic() - 60
+    visit.last_seconds = busy.last_seconds = now
     with busy.busy:
         visits.sweep()
     assert (visit.folder.exists(), busy.folder.exists(), new.folder.exists()) == (False, True, True)
@@ -162,12 +170,14 @@ def test_a_film_with_a_huge_frame_is_refused(visits: Visits, tmp_path: Path) -> 
         visits.take(visits.of("a"), str(upload(visits, "huge.mp4", film)), "film")
 
 
-def test_beginnings_of_uploads_are_swept(tmp_path: Path) -> None:
+def test_beginnings_of_uploads_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     visits = Visits(tmp_path, Limits(upload_seconds=60.0))
     old, new = visits.uploads / "tmpold", visits.uploads / "tmpnew"
-    for path in (old, new):
-        path.write_bytes(b"begun")
-    os.utime(old, (0, 0))
+    old.write_bytes(b"begun")
+    visits.sweep()
+    new.write_bytes(b"begun")
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 61)
     visits.sweep()
     assert (old.exists(), new.exists()) == (False, True)
     visits.drop_cut_off()

@@ -59,6 +59,8 @@ class Visits:
         self._visitors.mkdir()
         self._open: dict[str, Visit] = {}
         self._over = False
+        self._first_seen: dict[Path, float] = {}
+        """Of what lies among the uploads, by a clock that nobody sets."""
         self._guard = threading.Lock()
 
     def of(self, session: str) -> Visit:
@@ -136,15 +138,16 @@ class Visits:
             used = {path for visit in self._open.values() for path in visit.uploads}
         for session in idle:
             self.end(session)
+        self._first_seen = {path: since for path, since in self._first_seen.items() if path.exists()}
         for path in self.uploads.glob("*/*"):
-            if path not in used and _age(path) > age:
+            if path not in used and self._age(path) > age:
                 _remove_upload(path)
         self.drop_cut_off(self.limits.upload_seconds)
 
     def drop_cut_off(self, age_seconds: float = -1.0) -> None:
         """Delete beginnings of uploads that old, which the web framework leaves lying; whole ones have a folder."""
         for path in self.uploads.glob("*"):
-            if path.is_file() and _age(path) > age_seconds:
+            if path.is_file() and self._age(path) > age_seconds:
                 path.unlink(missing_ok=True)
 
     def stop(self) -> None:
@@ -161,6 +164,10 @@ class Visits:
             sessions = list(self._open)
         for session in sessions:
             self.end(session, CLOSING_SECONDS)
+
+    def _age(self, path: Path) -> float:
+        now = time.monotonic()
+        return now - self._first_seen.setdefault(path, now)
 
     def used_bytes(self) -> int:
         """What all of them take on the disk."""
@@ -184,8 +191,3 @@ def _facts(path: Path) -> os.stat_result | None:
         return path.lstat()
     except FileNotFoundError:  # deleted meanwhile
         return None
-
-
-def _age(path: Path) -> float:
-    facts = _facts(path)
-    return 0.0 if facts is None else time.time() - facts.st_mtime
