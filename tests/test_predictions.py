@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
+from soundspot.media.files import written_aside
 from soundspot.predictions import Predictions, PredictionsWriter
 from soundspot.types import Missing, UserError
 
@@ -144,3 +145,16 @@ def test_score_range() -> None:
     assert Predictions({}, {}, {}).score_range is None
     with pytest.raises(UserError, match="expected score_low < score_high"):
         _ = Predictions({}, {}, {"score_low": "1", "score_high": "1"}).score_range
+
+
+def test_what_an_interrupted_part_left_goes_with_the_parts(tmp_path: Path) -> None:
+    """Written again under the same number by who was interrupted, so that nobody else would come by that name."""
+    path = tmp_path / "p.safetensors"
+    with PredictionsWriter(path, FROM) as writer:
+        writer.add(["a"], np.zeros((1, 2, 2), np.float32))
+        writer.flush()
+        (tmp_path / ".p.safetensors.partial-0.part-000001").touch()
+        with written_aside(tmp_path / "p.safetensors.part-000001") as alive:
+            writer.close()
+            assert [each.name for each in sorted(tmp_path.iterdir())] == [alive.name, path.name]
+            alive.touch()

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundspot.boundary import Kind, num_bytes, read_header, refusal, write_file
+from soundspot.media.partial import clear
 from soundspot.misread import parse_json
 from soundspot.types import Missing, UserError
 
@@ -197,6 +198,7 @@ class PredictionsWriter:
         _write(self.path, merged, pieces)
         for part in self._parts:
             part.unlink()
+            clear(part)  # a signal may have come between the making of a partial file and what would remove it
         self._parts = []
 
     def __enter__(self) -> PredictionsWriter:

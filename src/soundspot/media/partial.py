@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -32,6 +33,16 @@ def partial(path: Path, *, folder: bool) -> Iterator[Path]:
     finally:
         if lock is not None:
             os.close(lock)
+
+
+def clear(path: Path) -> None:
+    """Remove partial files of `path` on which no living process holds a lock: what stopped writers of it have left."""
+    for place in path.parent.glob(f".{glob.escape(path.stem)}.partial-*{glob.escape(path.suffix)}"):
+        with suppress(_NoLocks):
+            lock = _hold(place, folder=False)
+            if lock is not None:
+                _remove(place)
+                os.close(lock)
 
 
 def _free(path: Path, folder: bool) -> tuple[int, int | None]:
