@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import warnings
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ BROKEN = (
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 """What is opened, whatever a file is called. Pillow knows dozens more, and most of its holes are in those."""
 JPEG_QUALITY = 95
+STRIP_ROWS = 512
 
 
 _LOSSY = (".jpg", ".jpeg", ".webp")
@@ -60,7 +62,8 @@ def read_image(path: Path | str) -> npt.NDArray[np.uint8]:
             with Image.open(path, formats=FORMATS) as image:
                 _require_sane(path, image.size)
                 image.load()
-                return np.array(_to_rgb(_upright(image), path))
+                _turn_upright(image)
+                return _pixels(_to_rgb(image, path))
     except MediaError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -105,11 +108,20 @@ def _require_sane(path: Path, size: tuple[int, int]) -> None:
         )
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except BROKEN:  # unreadable EXIF says nothing about the pixels: as stored, like every viewer
-        return image
+def _pixels(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """(H, W, 3), a strip at a time: on its way to NumPy each is there three times."""
+    found = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, STRIP_ROWS):
+        strip = image.crop((0, top, image.width, min(top + STRIP_ROWS, image.height)))
+        found[top : top + STRIP_ROWS] = np.asarray(strip)
+    return found
+
+
+def _turn_upright(image: Image.Image) -> None:
+    """In place: of a large picture each copy is hundreds of megabytes."""
+    # unreadable EXIF says nothing about the pixels: as stored, like every viewer
+    with suppress(*BROKEN):
+        ImageOps.exif_transpose(image, in_place=True)
 
 
 def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
@@ -123,7 +135,7 @@ def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
     if image.has_transparency_data:
         solid = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), solid).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _fits_16_bits(image: Image.Image) -> bool:
