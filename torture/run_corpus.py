@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import json
 import os
 import subprocess
@@ -25,6 +26,7 @@ from torture.corpus.source import film_to_use
 from torture.corpus_table import write_table
 from torture.over import Bench, Row, good_map, make_tiny, over
 
+FILES_A_WORKER = 50
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -84,7 +86,11 @@ def run_all(
         worker = bench.worker()
         try:
             alone = good_map(bench, worker)
-            while not errors:
+            for count in itertools.count(1):
+                if errors:
+                    break
+                if count % FILES_A_WORKER == 0:
+                    worker.close()  # what a process keeps of hundreds of commands is not the next one's memory
                 entry = waiting.get_nowait()
                 row = _row(entry, bench, worker, alone)
                 with lock, (out / "rows.jsonl").open("a") as file:

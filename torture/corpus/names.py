@@ -38,8 +38,10 @@ NAMES = {
 def add_names(shelf: Shelf) -> None:
     """The good film under each name."""
     data, truth = shelf.film("mp4"), shelf.film_truth()
+    unnamed = replace(GOOD, pack="error", predict="error")  # by the list, whose JSON knows no such text
     for about, name in NAMES.items():
-        shelf.add("name", name, f"a good film whose name has {about}", data, GOOD, truth=truth)
+        expect = unnamed if "\udce9" in name else GOOD
+        shelf.add("name", name, f"a good film whose name has {about}", data, expect, truth=truth)
     for name, kind, good in (
         ("a picture's\nname.png", "picture", GOOD_PICTURE),
         ("ein Ton 🔊.wav", "sound", GOOD_SOUND),
