@@ -47,8 +47,8 @@ def add_damage(shelf: Shelf) -> None:
         shelf.add("zeroed range", f"middle.{ending}", f"{ending}: zeros from its second {FROM_SECONDS} to {TO_SECONDS}",
                   whole[:begin] + bytes(stop - begin) + whole[stop:], LATER, kind=kind_of(ending))  # fmt: skip
         shelf.add("zeroed range", f"front.{ending}", f"{ending}: zeros in place of its first {HEADER_BYTES} bytes",
-                  bytes(HEADER_BYTES) + whole[HEADER_BYTES:], UNSURE if ending in (*WITHOUT_A_HEADER, "ogg", "avi") else BAD,
-                  kind=kind_of(ending))  # fmt: skip
+                  bytes(HEADER_BYTES) + whole[HEADER_BYTES:],
+                  UNSURE if ending in (*WITHOUT_A_HEADER, "ogg", "avi") else BAD, kind=kind_of(ending))  # fmt: skip
     for ending in ("jpg", "png", "webp"):
         _spoil_picture(shelf, ending)
 
