@@ -25,8 +25,6 @@ QUALITY = {"crf": "20", "preset": "veryfast"}
 QUICK = {"crf": "20", "preset": "superfast", "mbtree": "1", "rc-lookahead": "10"}
 """Two thirds of the work for a file a quarter larger. Without its short look ahead the file would be twice
 as large."""
-LARGE_PIXELS = 2**22
-"""Of frames that are looked ahead at by few: the encoder holds each of them, 12 MB of a film in 4K."""
 QUICK_SOUND = {"aac_coder": "fast"}
 BT709 = 1
 """FFmpeg's number for its matrix, primaries and transfer: what players assume for video of today."""
@@ -147,8 +145,6 @@ class FilmWriter:
 
     def _add_streams(self) -> None:
         options = QUICK if self.quick else QUALITY
-        if self.width * self.height > LARGE_PIXELS:
-            options = {**options, "rc-lookahead": "3"}
         self._picture: Any = self._container.add_stream("libx264", rate=self.rate, options=options)
         self._picture.width = self.width + self.width % 2
         self._picture.height = self.height + self.height % 2
